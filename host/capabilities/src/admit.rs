@@ -1,0 +1,152 @@
+//! The only maker of grants that count.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{Capability, GrantError, Limits, Requested, RequestedLimits};
+
+/// The operator's ceiling: what any pipeline on this machine may be granted at most.
+///
+/// Without a policy file there is no ceiling: the pipeline's author is trusted, its plugins are not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    ceiling: Option<Requested>,
+    limits: RequestedLimits,
+}
+
+/// A policy file that cannot be used. A broken policy stops everything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the policy is not usable")]
+pub struct PolicyError {
+    /// Everything that is wrong with it; the pointers start at the top of the file.
+    pub problems: Vec<GrantError>,
+}
+
+impl Policy {
+    /// The policy of a machine whose operator wrote none.
+    #[must_use]
+    pub fn unrestricted() -> Self {
+        Self::default()
+    }
+
+    /// Reads a policy: `{ version: 1, grants: {…}, limits: {…} }`, where `grants` is written as in a pipeline.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once. An unknown key is one: a rule that nobody enforces must not look like a rule.
+    pub fn parse(file: &Value) -> Result<Self, PolicyError> {
+        let Value::Object(keys) = file else {
+            return Err(PolicyError { problems: vec![GrantError::new("", "a policy must be a map")] });
+        };
+        let mut policy = Self::default();
+        let mut problems = Vec::new();
+        let mut version = None;
+        for (key, value) in keys {
+            let outcome = match key.as_str() {
+                "version" => {
+                    version = value.as_u64();
+                    Ok(())
+                }
+                "grants" => Requested::parse(value).map(|grants| policy.ceiling = Some(grants)),
+                "limits" => RequestedLimits::parse(value).map(|limits| policy.limits = limits),
+                other => Err(vec![
+                    GrantError::new("", format!("unknown key `{other}`")).help("known: version, grants, limits"),
+                ]),
+            };
+            if let Err(found) = outcome {
+                problems.extend(
+                    found.into_iter().map(|error| GrantError { pointer: format!("/{key}{}", error.pointer), ..error }),
+                );
+            }
+        }
+        if version != Some(1) {
+            problems.push(GrantError::new("/version", "a policy starts with `version: 1`"));
+        }
+        if problems.is_empty() { Ok(policy) } else { Err(PolicyError { problems }) }
+    }
+
+    /// The ceiling on limits.
+    #[must_use]
+    pub fn limits(&self) -> &RequestedLimits {
+        &self.limits
+    }
+}
+
+/// A grant that somebody asked for and does not get, with the rule that decided.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The capability that was asked for.
+    pub capability: Capability,
+    /// What was asked, e.g. `GET http://10.0.0.5/x`.
+    pub request: String,
+    /// Why it is refused: a lower-case fragment, for the operator and never for the guest.
+    pub message: String,
+    /// A grant to paste that would allow just this, if one can be given.
+    pub grant: Option<String>,
+}
+
+/// What a step may do. Made by [`admit`] only, and never read back from a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct GrantSet(Requested);
+
+impl GrantSet {
+    /// The rules, for asking whether they cover something.
+    #[must_use]
+    pub fn rules(&self) -> &Requested {
+        &self.0
+    }
+
+    /// A set that grants nothing: for `describe`, and for steps without grants.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Requested::default())
+    }
+}
+
+/// Holds `requested` against the operator's `policy`.
+///
+/// # Errors
+///
+/// One refusal for each rule that reaches beyond the ceiling. Nothing is cut down silently: a pipeline that would run
+/// with less than it asks for is refused instead.
+pub fn admit(requested: Requested, policy: &Policy) -> Result<GrantSet, Vec<Refusal>> {
+    let Some(ceiling) = &policy.ceiling else {
+        return Ok(GrantSet(requested));
+    };
+    let refusals: Vec<Refusal> = ceiling
+        .beyond(&requested)
+        .into_iter()
+        .map(|error| Refusal {
+            capability: capability_of(&error.pointer),
+            request: error.message.clone(),
+            message: "the operator's policy does not allow it".to_owned(),
+            grant: None,
+        })
+        .collect();
+    if refusals.is_empty() { Ok(GrantSet(requested)) } else { Err(refusals) }
+}
+
+/// Holds limits against the operator's `policy`: each limit becomes the smaller of the two.
+#[must_use]
+pub(crate) fn capped(limits: Limits, ceiling: &RequestedLimits) -> Limits {
+    Limits {
+        memory: ceiling.memory.map_or(limits.memory, |most| limits.memory.min(most)),
+        time_ms: ceiling.time_ms.map_or(limits.time_ms, |most| limits.time_ms.min(most)),
+        fuel: match (limits.fuel, ceiling.fuel) {
+            (Some(own), Some(most)) => Some(own.min(most)),
+            (own, most) => own.or(most),
+        },
+        output: ceiling.output.map_or(limits.output, |most| limits.output.min(most)),
+        calls: ceiling.calls.map_or(limits.calls, |most| limits.calls.min(most)),
+    }
+}
+
+fn capability_of(pointer: &str) -> Capability {
+    match pointer.split('/').nth(1) {
+        Some("filesystem") => Capability::Files,
+        Some("secrets") => Capability::Secrets,
+        _ => Capability::Http,
+    }
+}

@@ -1,0 +1,233 @@
+//! Which paths may be read, and which written.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::{Capability, GrantError, Refusal, pattern};
+
+/// What is to be done with a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Look at it.
+    Read,
+    /// Change it.
+    Write,
+}
+
+/// The paths of one step. What may be written may be read too.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilesystemGrant {
+    /// May be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<PathPattern>,
+    /// May be read and written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<PathPattern>,
+}
+
+/// A file (`requirements.txt`), a directory with all below it (`docker/`, `./`), or a pattern in which `*` stands for
+/// a part of one name and `**` for any number of names (`src/**/*.py`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathPattern {
+    segments: Vec<String>,
+    directory: bool,
+}
+
+impl FilesystemGrant {
+    pub(crate) fn parse(value: &Value) -> Result<Self, Vec<GrantError>> {
+        const EXAMPLE: &str = "for example `filesystem: { read: [requirements.txt, docker/], write: [reports/] }`";
+        let Value::Object(keys) = value else {
+            return Err(vec![GrantError::new("", "expected a map with `read` and `write`").help(EXAMPLE)]);
+        };
+        let mut grant = Self::default();
+        let mut errors = Vec::new();
+        for (key, value) in keys {
+            let list = match key.as_str() {
+                "read" => &mut grant.read,
+                "write" => &mut grant.write,
+                other => {
+                    errors.push(GrantError::new(format!("/{other}"), format!("unknown key `{other}`")).help(EXAMPLE));
+                    continue;
+                }
+            };
+            let Value::Array(items) = value else {
+                errors.push(GrantError::new(format!("/{key}"), "expected a list of paths").help(EXAMPLE));
+                continue;
+            };
+            for (index, item) in items.iter().enumerate() {
+                let parsed = match item {
+                    Value::String(text) => text.parse(),
+                    other => Err(format!("expected a path, found `{other}`")),
+                };
+                match parsed {
+                    Ok(pattern) => list.push(pattern),
+                    Err(message) => errors.push(GrantError::new(format!("/{key}/{index}"), message)),
+                }
+            }
+        }
+        if errors.is_empty() { Ok(grant) } else { Err(errors) }
+    }
+
+    /// Whether nothing is granted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.read.is_empty() && self.write.is_empty()
+    }
+
+    /// Whether `path` (relative, with `/`) may be touched in this way.
+    ///
+    /// # Errors
+    ///
+    /// The refusal for the operator, with a grant to paste.
+    pub fn covers(&self, access: Access, path: &str) -> Result<(), Box<Refusal>> {
+        let segments = clean(path).map_err(|message| self.refusal(access, path, message, false))?;
+        let mut patterns = self.write.iter().chain(match access {
+            Access::Read => self.read.iter(),
+            Access::Write => [].iter(),
+        });
+        if patterns.any(|pattern| pattern.matches(&segments)) {
+            return Ok(());
+        }
+        let message = match access {
+            _ if self.is_empty() => "this step is granted no files at all".to_owned(),
+            Access::Read => "none of its filesystem rules covers this".to_owned(),
+            Access::Write if self.read.iter().any(|pattern| pattern.matches(&segments)) => {
+                "it is granted for reading only".to_owned()
+            }
+            Access::Write => "none of its `write` rules covers this".to_owned(),
+        };
+        Err(self.refusal(access, path, message, true))
+    }
+
+    fn refusal(&self, access: Access, path: &str, message: String, grantable: bool) -> Box<Refusal> {
+        let (verb, key) = match access {
+            Access::Read => ("read", "read"),
+            Access::Write => ("write", "write"),
+        };
+        Box::new(Refusal {
+            capability: Capability::Files,
+            request: format!("{verb} {path}"),
+            message,
+            grant: grantable.then(|| format!("filesystem: {{ {key}: [{path}] }}")),
+        })
+    }
+
+    pub(crate) fn beyond(&self, narrower: &Self) -> Vec<GrantError> {
+        let mut found = Vec::new();
+        for (index, pattern) in narrower.read.iter().enumerate() {
+            if !self.read.iter().chain(&self.write).any(|wide| wide.contains(pattern)) {
+                found.push(GrantError::new(format!("/read/{index}"), format!("reading `{pattern}`")));
+            }
+        }
+        for (index, pattern) in narrower.write.iter().enumerate() {
+            if !self.write.iter().any(|wide| wide.contains(pattern)) {
+                found.push(GrantError::new(format!("/write/{index}"), format!("writing `{pattern}`")));
+            }
+        }
+        found
+    }
+}
+
+impl PathPattern {
+    /// The names of the path; `*` and `**` stand as they were written.
+    #[must_use]
+    pub fn segments(&self) -> &[String] {
+        &self.segments
+    }
+
+    /// Whether this stands for a directory with all below it.
+    #[must_use]
+    pub fn is_directory(&self) -> bool {
+        self.directory
+    }
+
+    /// Whether the path is one plain file or directory: no `*` in it.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        !self.segments.iter().any(|segment| segment.contains('*'))
+    }
+
+    fn matches(&self, path: &[&str]) -> bool {
+        let pattern: Vec<&str> = self.segments.iter().map(String::as_str).collect();
+        segments_match(&pattern, path, self.directory)
+    }
+
+    fn contains(&self, narrow: &Self) -> bool {
+        let mut path: Vec<&str> = narrow.segments.iter().map(String::as_str).collect();
+        if narrow.directory {
+            if !self.directory && self.segments.last().is_none_or(|last| last != "**") {
+                return false;
+            }
+            path.push("**");
+        }
+        self.matches(&path)
+    }
+}
+
+/// Whether `pattern` matches `path`; with `below`, also whatever lies below a match.
+fn segments_match(pattern: &[&str], path: &[&str], below: bool) -> bool {
+    match pattern.split_first() {
+        None => below || path.is_empty(),
+        Some((&"**", rest)) => (0..=path.len()).any(|skip| segments_match(rest, &path[skip..], below)),
+        Some((name, rest)) => match path.split_first() {
+            Some((first, path_rest)) => {
+                (*first != "**" && pattern::matches(name, first)) && segments_match(rest, path_rest, below)
+            }
+            None => false,
+        },
+    }
+}
+
+/// The names of a relative path, or why it is not one.
+fn clean(path: &str) -> Result<Vec<&str>, String> {
+    if path.starts_with('/') {
+        return Err("paths are relative to the pipeline's directory".to_owned());
+    }
+    if path.contains('\\') || path.contains('\0') {
+        return Err("a path holds no `\\` and no NUL".to_owned());
+    }
+    let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty() && *name != ".").collect();
+    if names.contains(&"..") {
+        return Err("a path holds no `..`".to_owned());
+    }
+    Ok(names)
+}
+
+impl FromStr for PathPattern {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("an empty path; write `./` for everything below the pipeline's directory".to_owned());
+        }
+        let segments: Vec<String> =
+            clean(text).map_err(|why| format!("`{text}`: {why}"))?.into_iter().map(str::to_owned).collect();
+        let directory = text.ends_with('/') || text == "." || segments.is_empty();
+        Ok(Self { segments, directory })
+    }
+}
+
+impl fmt::Display for PathPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.segments.is_empty(), self.directory) {
+            (true, _) => f.write_str("./"),
+            (false, true) => write!(f, "{}/", self.segments.join("/")),
+            (false, false) => f.write_str(&self.segments.join("/")),
+        }
+    }
+}
+
+impl Serialize for PathPattern {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for PathPattern {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}

@@ -1,0 +1,13 @@
+//! The network, one rule at a time.
+//!
+//! A rule names what may be asked of whom: `GET http://127.0.0.1:8001/health`, `POST https://hooks.slack.com/services/*`,
+//! `tcp://redis:6379`. A URL is put into its one canonical spelling before it is compared ([`url::Url`] does the
+//! numeric forms of IPv4, letter case, IDNA and dot segments), so that there is nothing to disagree about between the
+//! rule and the wire. After the name is resolved *every* address is judged again by [`address`].
+//!
+//! What no rule can give: link-local metadata services, redirects followed by the host, proxies from the environment.
+
+pub mod address;
+mod grant;
+
+pub use grant::{NetworkGrant, NetworkRule};

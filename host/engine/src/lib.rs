@@ -1,0 +1,3 @@
+//! From plan to verdict.
+
+pub mod ports;

@@ -1,0 +1,238 @@
+//! What is written down.
+
+use runner_capabilities::Refusal;
+use runner_model::{Cause, Digest, Failure, Outcome, RunId, StepId, StepResult, Verdict};
+use serde::{Deserialize, Serialize};
+
+/// What a change needs to be taken back, as its plugin gave it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Snapshot(pub String);
+
+/// How one attempt of a step ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "ending", rename_all = "kebab-case")]
+pub enum Ending {
+    /// It answered.
+    Answered {
+        /// What.
+        outcome: Outcome,
+    },
+    /// It could not.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// It was cancelled.
+    Aborted {
+        /// By what.
+        reason: AbortReason,
+    },
+}
+
+/// What cancels a step that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AbortReason {
+    /// A signal, or `runner cancel`.
+    Cancelled,
+}
+
+/// Why a step was not started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+pub enum SkipReason {
+    /// A step that it needs ended with a result it does not accept.
+    Need {
+        /// Which.
+        step: StepId,
+        /// How it ended.
+        result: StepResult,
+    },
+    /// Its `if` is false.
+    Condition,
+    /// The run was already going back when its turn came.
+    Unwinding,
+    /// The run was cancelled before its turn came.
+    Cancelled,
+}
+
+/// An answer to an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decision {
+    /// Yes.
+    Approved,
+    /// No.
+    Rejected,
+    /// Nobody answered in time.
+    Expired,
+}
+
+/// Where the log of a step's attempt stands: a part of `logs/<step>.log` in the run's directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogReference {
+    /// Bytes written.
+    pub bytes: u64,
+    /// Their digest.
+    pub digest: Digest,
+    /// Lines dropped because the step's `output` limit was used up.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dropped: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference to the field")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// One fact about a run. Durable, few, and enough to know everything that matters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum Entry {
+    /// The run begins. Always the first entry, and only the first.
+    RunStarted {
+        /// Id of the run.
+        run: RunId,
+        /// `name` of the pipeline.
+        pipeline: String,
+        /// Digest of `plan.json` beside the journal.
+        plan: Digest,
+        /// Version of the runner.
+        runner: String,
+    },
+    /// `runner resume` took the run up again.
+    RunResumed {
+        /// Version of the runner.
+        runner: String,
+    },
+    /// An attempt is about to begin. Durable before it begins, unless the step only observes.
+    StepStarted {
+        /// Which step.
+        step: StepId,
+        /// Counted from 1.
+        attempt: u32,
+    },
+    /// What it takes to go back is known. Durable before the change begins.
+    StepCaptured {
+        /// Which step.
+        step: StepId,
+        /// What its plugin needs for `restore`.
+        snapshot: Snapshot,
+    },
+    /// An attempt has ended.
+    StepEnded {
+        /// Which step.
+        step: StepId,
+        /// Counted from 1.
+        attempt: u32,
+        /// How.
+        #[serde(flatten)]
+        ending: Ending,
+        /// The result that counts, after `report_only`, `on_inconclusive` and the like. `None` if it is tried again,
+        /// or if a person has to decide first.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        result: Option<StepResult>,
+        /// Wait before the next attempt, in milliseconds, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again_in_ms: Option<u64>,
+        /// From the start of the attempt, in microseconds.
+        elapsed_us: u64,
+        /// What its plugin wrote.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<LogReference>,
+    },
+    /// A step will not be started.
+    StepSkipped {
+        /// Which step.
+        step: StepId,
+        /// Why.
+        #[serde(flatten)]
+        reason: SkipReason,
+    },
+    /// A person is asked.
+    ApprovalRequested {
+        /// Which step.
+        step: StepId,
+        /// What.
+        message: String,
+        /// When the question expires: milliseconds since 1970.
+        expires_at_ms: u64,
+    },
+    /// The question is answered, or has expired.
+    ApprovalAnswered {
+        /// Which step.
+        step: StepId,
+        /// How.
+        decision: Decision,
+        /// By whom: `user@host`, or empty if it expired.
+        by: String,
+        /// What they said about it.
+        reason: String,
+    },
+    /// A plugin asked for something it is not granted. For the record: the plugin got `denied`.
+    CapabilityDenied {
+        /// Which step.
+        step: StepId,
+        /// What and why.
+        refusal: Refusal,
+    },
+    /// Somebody cancelled the run.
+    CancelRequested {
+        /// `SIGINT`, `SIGTERM`.
+        by: String,
+    },
+    /// No step starts from here on; changes are taken back.
+    UnwindStarted {
+        /// Why.
+        cause: Cause,
+    },
+    /// A change is about to be taken back. Durable before that begins.
+    UndoStarted {
+        /// Which step.
+        step: StepId,
+        /// Counted from 1.
+        attempt: u32,
+    },
+    /// It has been taken back.
+    UndoSucceeded {
+        /// Which step.
+        step: StepId,
+    },
+    /// It could not be taken back.
+    UndoFailed {
+        /// Which step.
+        step: StepId,
+        /// Counted from 1.
+        attempt: u32,
+        /// Why not.
+        failure: Failure,
+        /// Wait before the next attempt, in milliseconds, if there is one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again_in_ms: Option<u64>,
+    },
+    /// Why the run ends and what the world looks like are known; `finally` and `notify` follow.
+    RunDecided {
+        /// How it ended.
+        verdict: Verdict,
+    },
+    /// Nothing is left to do. Always the last entry.
+    RunFinished {
+        /// How it ended.
+        verdict: Verdict,
+    },
+}
+
+/// An entry with its place in the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counted from 1, without a gap.
+    pub seq: u64,
+    /// Version of the format; 1.
+    pub v: u32,
+    /// Milliseconds since 1970.
+    pub at_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub entry: Entry,
+}

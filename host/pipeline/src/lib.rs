@@ -1,0 +1,1 @@
+//! Pipeline text to plan: parse, resolve, check, plan; pure.

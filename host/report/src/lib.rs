@@ -1,0 +1,1 @@
+//! Entries to terminal, JSON lines, graphs and diagnostics; never decides.

@@ -1,0 +1,1 @@
+//! Components: load, link, limit and call one of the kinds.
