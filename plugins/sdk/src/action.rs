@@ -22,12 +22,18 @@ pub trait Action {
     /// A [`Failure`] when the present state cannot be told; then nothing is applied.
     fn capture(config: Self::Config, request: &Request, host: &Host) -> Result<String, Failure>;
 
-    /// Makes the change. A second call with the same arguments (a retry, or a resumed run) must end in the same state.
+    /// Makes the change. A second call with the same arguments (a retry, or a resumed run) must end in the
+    /// same state.
     ///
     /// # Errors
     ///
     /// A [`Failure`] when the change was not made, or may not have been.
-    fn apply(config: Self::Config, snapshot: &str, request: &Request, host: &Host) -> Result<Applied, Failure>;
+    fn apply(
+        config: Self::Config,
+        snapshot: &str,
+        request: &Request,
+        host: &Host,
+    ) -> Result<Applied, Failure>;
 
     /// Brings back exactly the state in `snapshot`, whether or not `apply` did its work, any number of times.
     ///
@@ -70,6 +76,52 @@ impl Applied {
 }
 
 /// Makes a type that implements [`Action`] the one this package exports, and writes `pub fn manifest()`.
+///
+/// ```
+/// use runner_plugin::{Action, Applied, Failure, Host, Request};
+/// # use runner_plugin::testing::{self, FakeHost};
+///
+/// /// Settings of the action.
+/// #[derive(serde::Deserialize, schemars::JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// struct Config {
+///     /// The file to replace.
+///     path: String,
+///     /// Its new content.
+///     content: String,
+/// }
+///
+/// /// Replaces a text file.
+/// struct WriteFile;
+///
+/// impl Action for WriteFile {
+///     type Config = Config;
+///
+///     fn capture(config: Config, _: &Request, host: &Host) -> Result<String, Failure> {
+///         host.files().read_to_string(&config.path)
+///     }
+///
+///     fn apply(config: Config, _: &str, _: &Request, host: &Host) -> Result<Applied, Failure> {
+///         host.files().write(&config.path, &config.content)?;
+///         Ok(Applied::new(format!("wrote `{}`", config.path)))
+///     }
+///
+///     fn restore(config: Config, snapshot: &str, _: &Request, host: &Host) -> Result<(), Failure> {
+///         host.files().write(&config.path, snapshot)
+///     }
+/// }
+///
+/// runner_plugin::export_action!(WriteFile);
+/// # fn main() {
+/// # let host = FakeHost::new().file("active", "blue");
+/// # let config = serde_json::json!({ "path": "active", "content": "green" });
+/// # let snapshot = testing::capture_action::<WriteFile>(&host, config.clone()).unwrap();
+/// # testing::apply::<WriteFile>(&host, config.clone(), &snapshot).unwrap();
+/// # assert_eq!(host.content("active"), Some(b"green".to_vec()));
+/// # testing::restore_action::<WriteFile>(&host, config, &snapshot).unwrap();
+/// # assert_eq!(host.content("active"), Some(b"blue".to_vec()));
+/// # }
+/// ```
 #[macro_export]
 macro_rules! export_action {
     ($action:ty) => {

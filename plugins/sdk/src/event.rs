@@ -7,8 +7,8 @@ use crate::Failure;
 /// Something that happened to a run, as a notifier is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// `run.succeeded`, `run.failed`, `run.rolled_back`, `run.stuck`, `run.cancelled`, `approval.waiting`, or `step` when
-    /// the notifier is used as a step of its own.
+    /// `run.succeeded`, `run.failed`, `run.rolled_back`, `run.stuck`, `run.cancelled`, `approval.waiting`, or
+    /// `step` when the notifier is used as a step of its own.
     pub name: String,
     /// Name of the pipeline.
     pub pipeline: String,

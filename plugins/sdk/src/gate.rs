@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn the_worst_finding_decides() {
         let decide = |findings| Evaluation::judge(findings, "").decision;
-        let [note, warning, error] = [Finding::note, Finding::warning, Finding::error].map(|new| new("r", "m"));
+        let [note, warning, error] =
+            [Finding::note, Finding::warning, Finding::error].map(|new| new("r", "m"));
 
         assert_eq!(decide(vec![]), Decision::Pass);
         assert_eq!(decide(vec![note.clone()]), Decision::Pass);

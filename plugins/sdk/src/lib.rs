@@ -1,9 +1,10 @@
 //! Write a runner plugin: one typed config, one function.
 //!
-//! A plugin is a WebAssembly component of one of five kinds. Its author writes a `Config` (the step's `with`), implements
-//! the trait of the kind ([`Gate`], [`HealthCheck`], [`Notifier`], [`ProxySwitch`] or [`Action`]), and names the type in
-//! the macro that exports it. Everything else is here: parsing the config, its JSON Schema, the manifest, and the
-//! capabilities, which are reached through the [`Host`] that each call is given.
+//! A plugin is a WebAssembly component of one of five kinds. Its author writes a `Config` (the step's
+//! `with`), implements the trait of the kind ([`Gate`], [`HealthCheck`], [`Notifier`], [`ProxySwitch`] or
+//! [`Action`]), and names the type in the macro that exports it. Everything else is here: parsing the config,
+//! its JSON Schema, the manifest, and the capabilities, which are reached through the [`Host`] that each call
+//! is given.
 //!
 //! This is a whole gate:
 //!
@@ -40,7 +41,6 @@
 //!
 //! runner_plugin::export_gate!(NotEmpty);
 //! #
-//! # #[cfg(not(target_arch = "wasm32"))]
 //! # fn main() {
 //! # use runner_plugin::testing::{FakeHost, evaluate};
 //! # let host = FakeHost::new().file("notes.txt", "one\ntwo\n");
@@ -52,26 +52,26 @@
 //! # }
 //! ```
 //!
-//! The manifest's name, version and summary are the package's own (`name`, `version`, `description` in `Cargo.toml`), and
-//! the schema comes from `Config`: doc comments become descriptions, `deny_unknown_fields` becomes
-//! `additionalProperties: false`.
+//! The manifest's name, version and summary are the package's own (`name`, `version`, `description` in
+//! `Cargo.toml`), and the schema comes from `Config`: doc comments become descriptions, `deny_unknown_fields`
+//! becomes `additionalProperties: false`.
 //!
 //! # Three kinds of "no"
 //!
-//! An answer is `Ok`: also a gate's "no" ([`Evaluation::fail`]) and an unhealthy service. `Err` is a [`Failure`]: the
-//! plugin could not answer. Every capability call returns a `Failure` that says what was tried and what happened, so `?`
-//! is right nearly everywhere. A failure never counts as a pass.
+//! An answer is `Ok`: also a gate's "no" ([`Evaluation::fail`]) and an unhealthy service. `Err` is a
+//! [`Failure`]: the plugin could not answer. Every capability call returns a `Failure` that says what was
+//! tried and what happened, so `?` is right nearly everywhere. A failure never counts as a pass.
 //!
 //! # Imports are permissions
 //!
-//! On wasm32 a call such as [`Files::read`](host::Files::read) is one import, and the linker drops what is never called.
-//! A gate that only reads files imports `files` and nothing else (`log` is always there for the message of a panic; it
-//! needs no grant). There is no WASI.
+//! On wasm32 a call such as [`Files::read`](host::Files::read) is one import, and the linker drops what is
+//! never called. A gate that only reads files imports `files` and nothing else (`log` is always there for the
+//! message of a panic; it needs no grant). There is no WASI.
 //!
 //! # Tests run natively
 //!
-//! On any other target [`Host`] is backed by a [`testing::FakeHost`]: files in memory, scripted HTTP answers, a clock
-//! that stands still. `cargo test` needs no sandbox.
+//! On any other target [`Host`] is backed by a [`testing::FakeHost`]: files in memory, scripted HTTP answers,
+//! a clock that stands still. `cargo test` needs no sandbox.
 //!
 //! # Never here
 //!
@@ -89,8 +89,10 @@ mod output;
 mod proxy_switch;
 mod request;
 
+pub mod expect;
 pub mod host;
 pub mod json;
+pub mod text;
 
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -108,9 +110,9 @@ pub use gate::{Decision, Evaluation, Gate};
 pub use health_check::{Check, Health, HealthCheck, Report};
 pub use host::{Host, Secret};
 pub use manifest::Manifest;
+#[doc(hidden)]
+pub use manifest::Package;
 pub use notifier::Notifier;
 pub use output::Output;
 pub use proxy_switch::{ProxySwitch, Route, Switched, Upstream};
 pub use request::Request;
-#[doc(hidden)]
-pub use manifest::Package;

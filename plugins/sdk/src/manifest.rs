@@ -80,7 +80,82 @@ macro_rules! __export {
                 }
             }
             type Component = $crate::component::Component<ThisPlugin>;
-            $crate::component::$module::export!(Component with_types_in $crate::component::$module);
+    $crate::component::$module::export!(Component with_types_in $crate::component::$module);
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::{Value, json};
+
+    /// Settings of the gate.
+    #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    struct Config {
+        /// The file to look at.
+        path: String,
+        /// How often.
+        #[serde(default)]
+        times: u32,
+    }
+
+    struct ThisPackage;
+
+    impl Package for ThisPackage {
+        const NAME: &'static str = "example";
+        const VERSION: &'static str = "1.2.3";
+        const SUMMARY: &'static str = "Shows something";
+    }
+
+    #[test]
+    fn the_manifest_is_the_package_and_the_schema_of_its_config() {
+        let manifest = Manifest::of::<ThisPackage, Config>(&["lines"]);
+        let schema: Value = serde_json::from_str(&manifest.config_schema).unwrap();
+
+        assert_eq!(
+            schema,
+            json!({
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                "title": "Config",
+                "description": "Settings of the gate.",
+                "type": "object",
+                "properties": {
+                    "path": { "description": "The file to look at.", "type": "string" },
+                    "times": {
+                        "description": "How often.",
+                        "type": "integer",
+                        "format": "uint32",
+                        "minimum": 0,
+                        "default": 0,
+                    },
+                },
+                "required": ["path"],
+                "additionalProperties": false,
+            }),
+        );
+        assert_eq!(
+            manifest,
+            Manifest {
+                name: "example".to_owned(),
+                version: "1.2.3".to_owned(),
+                summary: "Shows something".to_owned(),
+                config_schema: manifest.config_schema.clone(),
+                outputs: vec!["lines".to_owned()],
+            },
+        );
+    }
+
+    #[test]
+    fn a_config_is_read_or_refused_with_its_place() {
+        assert_eq!(config(r#"{"path":"a"}"#), Ok(Config { path: "a".to_owned(), times: 0 }));
+        assert_eq!(
+            config::<Config>(r#"{"path":"a","time":1}"#),
+            Err(Failure::invalid_config(
+                "`with`: unknown field `time`, expected `path` or `times` at line 1 column 18"
+            )),
+        );
+    }
 }

@@ -29,8 +29,8 @@ pub trait ProxySwitch {
     /// A [`Failure`] when the present state cannot be told; then nothing is switched.
     fn capture(config: Self::Config, request: &Request, host: &Host) -> Result<String, Failure>;
 
-    /// Moves the traffic as `config` says, and reads back that it has moved. A second call with the same arguments (a
-    /// retry, or a resumed run) must end in the same state.
+    /// Moves the traffic as `config` says, and reads back that it has moved. A second call with the same
+    /// arguments (a retry, or a resumed run) must end in the same state.
     ///
     /// # Errors
     ///

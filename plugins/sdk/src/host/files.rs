@@ -51,8 +51,9 @@ impl<'a> Files<'a> {
     ///
     /// # Errors
     ///
-    /// [`Denied`](crate::FailureKind::Denied) without a grant, [`Unavailable`](crate::FailureKind::Unavailable) when there
-    /// is no such file, [`BudgetExceeded`](crate::FailureKind::BudgetExceeded) when it is longer.
+    /// [`Denied`](crate::FailureKind::Denied) without a grant,
+    /// [`Unavailable`](crate::FailureKind::Unavailable) when there is no such file,
+    /// [`BudgetExceeded`](crate::FailureKind::BudgetExceeded) when it is longer.
     pub fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
         self.backend.read(path, None).map_err(|error| Failure::of_call(format_args!("read `{path}`"), error))
     }
@@ -63,15 +64,17 @@ impl<'a> Files<'a> {
     ///
     /// As [`Files::read`].
     pub fn read_at_most(&self, path: &str, limit: u64) -> Result<Vec<u8>, Failure> {
-        self.backend.read(path, Some(limit)).map_err(|error| Failure::of_call(format_args!("read `{path}`"), error))
+        self.backend
+            .read(path, Some(limit))
+            .map_err(|error| Failure::of_call(format_args!("read `{path}`"), error))
     }
 
     /// Reads a whole UTF-8 file, at most 16 MiB. A byte order mark at its start is taken away.
     ///
     /// # Errors
     ///
-    /// As [`Files::read`], and [`InvalidInput`](crate::FailureKind::InvalidInput) when it is not UTF-8; the text names the
-    /// line, never its content.
+    /// As [`Files::read`], and [`InvalidInput`](crate::FailureKind::InvalidInput) when it is not UTF-8; the
+    /// text names the line, never its content.
     pub fn read_to_string(&self, path: &str) -> Result<String, Failure> {
         text(self.read(path)?).map_err(|problem| Failure::invalid_input(format!("read `{path}`: {problem}")))
     }
@@ -80,8 +83,9 @@ impl<'a> Files<'a> {
     ///
     /// # Errors
     ///
-    /// [`Denied`](crate::FailureKind::Denied) without a grant, [`Unavailable`](crate::FailureKind::Unavailable) when it
-    /// cannot be written; then the old file is still there.
+    /// [`Denied`](crate::FailureKind::Denied) without a grant,
+    /// [`Unavailable`](crate::FailureKind::Unavailable) when it cannot be written; then the old file is still
+    /// there.
     pub fn write(&self, path: &str, data: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.backend
             .write(path, data.as_ref())
@@ -92,8 +96,8 @@ impl<'a> Files<'a> {
     ///
     /// # Errors
     ///
-    /// [`Denied`](crate::FailureKind::Denied) without a grant, [`Unavailable`](crate::FailureKind::Unavailable) when there
-    /// is no such directory.
+    /// [`Denied`](crate::FailureKind::Denied) without a grant,
+    /// [`Unavailable`](crate::FailureKind::Unavailable) when there is no such directory.
     pub fn list(&self, path: &str) -> Result<Vec<DirEntry>, Failure> {
         self.backend.list_dir(path).map_err(|error| Failure::of_call(format_args!("list `{path}`"), error))
     }
@@ -139,10 +143,8 @@ mod tests {
 
     #[test]
     fn what_is_not_utf_8_is_said_with_its_line() {
-        let host = FakeHost::new()
-            .file("utf-16", b"\xff\xfea\0")
-            .file("latin-1", b"one\ntwo\ncaf\xe9\n")
-            .host();
+        let host =
+            FakeHost::new().file("utf-16", b"\xff\xfea\0").file("latin-1", b"one\ntwo\ncaf\xe9\n").host();
 
         assert_eq!(
             host.files().read_to_string("utf-16"),
@@ -171,16 +173,10 @@ mod tests {
     fn a_missing_and_a_denied_file_are_told_apart() {
         let host = FakeHost::new().file_error("secret", HostError::Denied).host();
 
-        assert_eq!(
-            host.files().read("absent"),
-            Err(Failure::unavailable("read `absent`: no such file")),
-        );
+        assert_eq!(host.files().read("absent"), Err(Failure::unavailable("read `absent`: no such file")),);
         assert_eq!(
             host.files().read("secret"),
-            Err(Failure::new(
-                FailureKind::Denied,
-                "read `secret`: denied, no grant of this step covers it"
-            )),
+            Err(Failure::new(FailureKind::Denied, "read `secret`: denied, no grant of this step covers it")),
         );
         assert_eq!(host.files().stat("absent"), Ok(None));
     }

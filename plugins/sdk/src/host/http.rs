@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
 use super::secrets::Secret;
@@ -50,6 +50,21 @@ impl<'a> Http<'a> {
     /// Begins a `POST`.
     pub fn post<'s>(&self, url: impl Into<String>) -> HttpRequest<'a, 's> {
         self.request("POST", url)
+    }
+
+    /// Begins a `HEAD`.
+    pub fn head<'s>(&self, url: impl Into<String>) -> HttpRequest<'a, 's> {
+        self.request("HEAD", url)
+    }
+
+    /// Begins a `PUT`.
+    pub fn put<'s>(&self, url: impl Into<String>) -> HttpRequest<'a, 's> {
+        self.request("PUT", url)
+    }
+
+    /// Begins a `DELETE`.
+    pub fn delete<'s>(&self, url: impl Into<String>) -> HttpRequest<'a, 's> {
+        self.request("DELETE", url)
     }
 
     /// Begins a `PATCH`.
@@ -113,7 +128,12 @@ impl<'s> HttpRequest<'_, 's> {
     }
 
     /// Adds a header whose value is `prefix` followed by the secret.
-    pub fn secret_header(mut self, name: impl Into<String>, prefix: impl Into<String>, secret: &'s Secret) -> Self {
+    pub fn secret_header(
+        mut self,
+        name: impl Into<String>,
+        prefix: impl Into<String>,
+        secret: &'s Secret,
+    ) -> Self {
         self.secrets.push(SecretHeader { name: name.into(), prefix: prefix.into(), secret });
         self
     }
@@ -213,8 +233,9 @@ impl Response {
     ///
     /// [`InvalidInput`](crate::FailureKind::InvalidInput) when it is not JSON, or not of this shape.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        serde_json::from_slice(&self.body)
-            .map_err(|error| Failure::invalid_input(format!("{}: the body is not the JSON expected: {error}", self.tried)))
+        serde_json::from_slice(&self.body).map_err(|error| {
+            Failure::invalid_input(format!("{}: the body is not the JSON expected: {error}", self.tried))
+        })
     }
 }
 
@@ -237,7 +258,8 @@ mod tests {
 
     #[test]
     fn a_request_is_sent_as_written() {
-        let fake = FakeHost::new().secret("key", "s3cr3t").answer("POST http://api/packet", Answer::status(200));
+        let fake =
+            FakeHost::new().secret("key", "s3cr3t").answer("POST http://api/packet", Answer::status(200));
         let host = fake.host();
 
         let key = host.secret("key").unwrap();
@@ -277,7 +299,10 @@ mod tests {
             .send()
             .unwrap();
 
-        assert_eq!(fake.sent()[0].headers, [("Content-Type".to_owned(), b"application/merge-patch+json".to_vec())]);
+        assert_eq!(
+            fake.sent()[0].headers,
+            [("Content-Type".to_owned(), b"application/merge-patch+json".to_vec())]
+        );
     }
 
     #[test]

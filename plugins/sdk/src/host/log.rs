@@ -15,7 +15,8 @@ pub enum Level {
     Error,
 }
 
-/// The log, from [`Host::log`](crate::Host::log). The host takes out control characters and secrets, and bounds it.
+/// The log, from [`Host::log`](crate::Host::log). The host takes out control characters and secrets, and
+/// bounds it.
 #[derive(Debug)]
 pub struct Log<'a> {
     backend: &'a Backend,

@@ -1,8 +1,8 @@
 //! What a plugin can reach: the capabilities, as far as the step's grants go.
 //!
-//! A call goes `plugin -> view -> backend -> host`: a view such as [`Files`] is what authors see, it knows texts, defaults
-//! and errors; the backend is one thin function per import of the WIT package. On wasm32 the backend is the imports
-//! themselves. On every other target it is the fake host of a test.
+//! A call goes `plugin -> view -> backend -> host`: a view such as [`Files`] is what authors see, it knows
+//! texts, defaults and errors; the backend is one thin function per import of the WIT package. On wasm32 the
+//! backend is the imports themselves. On every other target it is the fake host of a test.
 
 mod clock;
 mod files;
@@ -27,7 +27,7 @@ pub use secrets::Secret;
 pub use tcp::{Connection, Tcp, TlsFacts};
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use http::Outgoing;
+pub(crate) use http::{Outgoing, SecretHeader};
 
 use crate::Failure;
 
@@ -38,7 +38,15 @@ pub struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(backend: backend::Backend) -> Self {
+    /// The imports of this component.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn of_component() -> Self {
+        Self { backend: backend::Backend }
+    }
+
+    /// The fake of a test.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn of_test(backend: backend::Backend) -> Self {
         Self { backend }
     }
 

@@ -11,7 +11,7 @@ use crate::Failure;
 /// [`HttpRequest::secret_header`](super::HttpRequest::secret_header) without the plugin ever seeing it.
 pub struct Secret {
     name: String,
-    pub(super) handle: backend::SecretHandle,
+    pub(crate) handle: backend::SecretHandle,
 }
 
 impl Secret {
@@ -31,13 +31,16 @@ impl Secret {
         self.handle.hmac_sha256(data)
     }
 
-    /// The secret itself. Shows in the component's imports as `reveal`; needs `reveal: true` on the secret in the grants.
+    /// The secret itself. Shows in the component's imports as `reveal`; needs `reveal: true` on the secret in
+    /// the grants.
     ///
     /// # Errors
     ///
     /// [`FailureKind::Denied`](crate::FailureKind::Denied) without that grant.
     pub fn reveal(&self) -> Result<String, Failure> {
-        self.handle.reveal().map_err(|error| Failure::of_call(format_args!("reveal secret `{}`", self.name), error))
+        self.handle
+            .reveal()
+            .map_err(|error| Failure::of_call(format_args!("reveal secret `{}`", self.name), error))
     }
 }
 

@@ -53,15 +53,16 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Unavailable`](crate::FailureKind::Unavailable) or [`TimedOut`](crate::FailureKind::TimedOut); how much was written
-    /// is not known then.
+    /// [`Unavailable`](crate::FailureKind::Unavailable) or [`TimedOut`](crate::FailureKind::TimedOut); how
+    /// much was written is not known then.
     pub fn write(&self, data: impl AsRef<[u8]>) -> Result<(), Failure> {
         self.handle
             .write(data.as_ref())
             .map_err(|error| Failure::of_call(format_args!("write to {}", self.peer), error))
     }
 
-    /// Reads what there is, at most `limit` bytes; waits if there is nothing. Empty means the other side has closed.
+    /// Reads what there is, at most `limit` bytes; waits if there is nothing. Empty means the other side has
+    /// closed.
     ///
     /// # Errors
     ///
@@ -116,11 +117,7 @@ mod tests {
     #[test]
     fn a_connection_that_no_grant_covers_is_denied() {
         assert_eq!(
-            FakeHost::new()
-                .host()
-                .tcp()
-                .connect("redis", 6379, Duration::from_secs(1))
-                .map(|_| ()),
+            FakeHost::new().host().tcp().connect("redis", 6379, Duration::from_secs(1)).map(|_| ()),
             Err(Failure::of_call("connect tcp://redis:6379", HostError::Denied)),
         );
     }

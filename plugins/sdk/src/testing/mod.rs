@@ -1,0 +1,21 @@
+//! A host for unit tests, and the calls as the real host makes them.
+//!
+//! [`FakeHost`] is told what the world looks like and remembers what was done to it. Like the real host it
+//! denies what nobody prepared: an unknown request is [`HostError::Denied`](crate::HostError::Denied), never
+//! a default answer. [`evaluate`], [`probe`] and the others take the step's `with` as JSON, as a pipeline
+//! gives it.
+
+mod calls;
+mod fake;
+mod http;
+mod tcp;
+
+pub(crate) mod backend;
+
+pub use calls::{
+    apply, capture, capture_action, evaluate, notify, observe, probe, request, restore, restore_action,
+    switch,
+};
+pub use fake::{FakeHost, LogLine};
+pub use http::{Answer, SentRequest};
+pub use tcp::Conversation;
