@@ -12,15 +12,21 @@
 //! be read, built and fuzzed alone.
 
 mod admit;
+#[cfg(feature = "host")]
+pub mod clock;
 pub mod env;
 pub mod filesystem;
 #[cfg(feature = "host")]
 pub mod host;
 mod limits;
-mod pattern;
+#[cfg(feature = "host")]
+pub mod log;
 pub mod network;
+mod pattern;
 mod requested;
 pub mod secrets;
+#[cfg(test)]
+mod tests;
 
 pub use admit::{GrantSet, Policy, PolicyError, Refusal, admit};
 pub use limits::{LimitError, Limits, RequestedLimits};

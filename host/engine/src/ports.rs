@@ -1,10 +1,11 @@
-//! What the engine needs from outside: something that carries out plugin calls, and a clock.
+//! What the engine needs from outside: something that carries out plugin calls, people to ask, and a clock.
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use runner_capabilities::Refusal;
-use runner_journal::Snapshot;
-use runner_model::{Failure, Outcome, RunId, StepIndex};
+use runner_journal::Decision;
+pub use runner_journal::Snapshot;
+use runner_model::{Failure, Outcome, RunId, StepId, StepIndex};
 use serde_json::Value;
 
 /// What is asked of a plugin.
@@ -111,4 +112,34 @@ pub trait Clock: Send + Sync + 'static {
 
     /// Waits.
     fn sleep(&self, duration: Duration) -> BoxFuture<()>;
+}
+
+/// A question to a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// The run.
+    pub run: RunId,
+    /// The step that waits.
+    pub step: StepId,
+    /// What is asked.
+    pub message: String,
+    /// When it expires: milliseconds since 1970. The engine sees to that.
+    pub expires_at_ms: u64,
+}
+
+/// What a person says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApprovalAnswer {
+    /// Yes or no.
+    pub decision: Decision,
+    /// `user@host`.
+    pub by: String,
+    /// What they said about it; may be empty.
+    pub reason: String,
+}
+
+/// Asks people. Dropping the future withdraws the question.
+pub trait Approver: Send + Sync + 'static {
+    /// Waits until somebody answers, however long that takes.
+    fn ask(&self, question: Question) -> BoxFuture<ApprovalAnswer>;
 }

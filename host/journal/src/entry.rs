@@ -1,7 +1,7 @@
 //! What is written down.
 
 use runner_capabilities::Refusal;
-use runner_model::{Cause, Digest, Failure, Outcome, RunId, StepId, StepResult, Verdict};
+use runner_model::{Cause, Digest, Effect, Failure, Outcome, RunId, StepId, StepResult, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// What a change needs to be taken back, as its plugin gave it.
@@ -36,6 +36,9 @@ pub enum Ending {
 pub enum AbortReason {
     /// A signal, or `runner cancel`.
     Cancelled,
+    /// The run is going back: a question is no longer waited for, and a step that the runner left behind when it was
+    /// stopped is not started again.
+    Unwinding,
 }
 
 /// Why a step was not started.
@@ -44,7 +47,8 @@ pub enum AbortReason {
 pub enum SkipReason {
     /// A step that it needs ended with a result it does not accept.
     Need {
-        /// Which.
+        /// Which. Stands beside the `step` that was skipped, and so has another name in the journal.
+        #[serde(rename = "need")]
         step: StepId,
         /// How it ended.
         result: StepResult,
@@ -72,6 +76,9 @@ pub enum Decision {
 /// Where the log of a step's attempt stands: a part of `logs/<step>.log` in the run's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogReference {
+    /// Where they begin in the file.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub offset: u64,
     /// Bytes written.
     pub bytes: u64,
     /// Their digest.
@@ -216,11 +223,62 @@ pub enum Entry {
         /// How it ended.
         verdict: Verdict,
     },
-    /// Nothing is left to do. Always the last entry.
+    /// Nothing is left to do. The last entry; only a stuck run can be resumed after it, to try the remaining work again.
     RunFinished {
         /// How it ended.
         verdict: Verdict,
     },
+}
+
+impl Entry {
+    /// The word in `type`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "run-started",
+            Self::RunResumed { .. } => "run-resumed",
+            Self::StepStarted { .. } => "step-started",
+            Self::StepCaptured { .. } => "step-captured",
+            Self::StepEnded { .. } => "step-ended",
+            Self::StepSkipped { .. } => "step-skipped",
+            Self::ApprovalRequested { .. } => "approval-requested",
+            Self::ApprovalAnswered { .. } => "approval-answered",
+            Self::CapabilityDenied { .. } => "capability-denied",
+            Self::CancelRequested { .. } => "cancel-requested",
+            Self::UnwindStarted { .. } => "unwind-started",
+            Self::UndoStarted { .. } => "undo-started",
+            Self::UndoSucceeded { .. } => "undo-succeeded",
+            Self::UndoFailed { .. } => "undo-failed",
+            Self::RunDecided { .. } => "run-decided",
+            Self::RunFinished { .. } => "run-finished",
+        }
+    }
+
+    /// Whether it must be on disk before the run goes on: it announces an effect, or it is a decision that must not be
+    /// taken twice. `effect` answers for a step what it does to the world. What is lost of the rest is found out again.
+    pub fn is_durable(&self, effect: impl FnOnce(&StepId) -> Effect) -> bool {
+        match self {
+            Self::StepStarted { step, .. } => match effect(step) {
+                Effect::Observe => false,
+                Effect::Change | Effect::Announce => true,
+            },
+            Self::RunStarted { .. }
+            | Self::StepCaptured { .. }
+            | Self::ApprovalAnswered { .. }
+            | Self::CancelRequested { .. }
+            | Self::UnwindStarted { .. }
+            | Self::UndoStarted { .. }
+            | Self::RunDecided { .. }
+            | Self::RunFinished { .. } => true,
+            Self::RunResumed { .. }
+            | Self::StepEnded { .. }
+            | Self::StepSkipped { .. }
+            | Self::ApprovalRequested { .. }
+            | Self::CapabilityDenied { .. }
+            | Self::UndoSucceeded { .. }
+            | Self::UndoFailed { .. } => false,
+        }
+    }
 }
 
 /// An entry with its place in the journal.

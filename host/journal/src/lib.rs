@@ -11,7 +11,28 @@
 //! An entry is durable before the effect it announces begins. Never here: doing things, clocks, Wasm, terminals.
 
 mod entry;
+#[cfg(test)]
+mod entry_tests;
+mod file;
+#[cfg(test)]
+mod file_tests;
+mod line;
+mod logs;
+mod node;
+mod read;
+pub mod settle;
 mod sink;
+mod state;
+mod storage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use entry::{AbortReason, Decision, Ending, Entry, LogReference, Record, SkipReason, Snapshot};
+pub use file::{AppendError, CreateError, Journal, Opened, is_live};
+pub use line::{Damage, VERSION};
+pub use logs::Logs;
+pub use node::{End, Node};
+pub use read::{Ends, Listed, OpenError, Run, history, read};
 pub use sink::{Progress, Sink};
+pub use state::{Action, Change, IllegalEntry, Occasion, Stage, State};
+pub use storage::Storage;

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::{Capability, GrantError, Refusal, pattern};
 
+/// What Linux takes; longer paths are not worth looking at.
+const MAX_PATH: usize = 4096;
+
 /// What is to be done with a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -58,9 +61,9 @@ impl FilesystemGrant {
                 continue;
             };
             for (index, item) in items.iter().enumerate() {
-                let parsed = match item {
-                    Value::String(text) => text.parse(),
-                    other => Err(format!("expected a path, found `{other}`")),
+                let parsed = match item.as_str() {
+                    Some(text) => text.parse(),
+                    None => Err(format!("expected a path, found `{item}`")),
                 };
                 match parsed {
                     Ok(pattern) => list.push(pattern),
@@ -107,11 +110,12 @@ impl FilesystemGrant {
             Access::Read => ("read", "read"),
             Access::Write => ("write", "write"),
         };
+        let (shown, quoted) = shown(path);
         Box::new(Refusal {
             capability: Capability::Files,
-            request: format!("{verb} {path}"),
+            request: format!("{verb} {shown}"),
             message,
-            grant: grantable.then(|| format!("filesystem: {{ {key}: [{path}] }}")),
+            grant: grantable.then(|| format!("filesystem: {{ {key}: [{quoted}] }}")),
         })
     }
 
@@ -151,8 +155,11 @@ impl PathPattern {
     }
 
     fn matches(&self, path: &[&str]) -> bool {
-        let pattern: Vec<&str> = self.segments.iter().map(String::as_str).collect();
-        segments_match(&pattern, path, self.directory)
+        let mut pattern: Vec<&str> = self.segments.iter().map(String::as_str).collect();
+        if self.directory {
+            pattern.push("**");
+        }
+        segments_match(&pattern, path)
     }
 
     fn contains(&self, narrow: &Self) -> bool {
@@ -167,22 +174,41 @@ impl PathPattern {
     }
 }
 
-/// Whether `pattern` matches `path`; with `below`, also whatever lies below a match.
-fn segments_match(pattern: &[&str], path: &[&str], below: bool) -> bool {
-    match pattern.split_first() {
-        None => below || path.is_empty(),
-        Some((&"**", rest)) => (0..=path.len()).any(|skip| segments_match(rest, &path[skip..], below)),
-        Some((name, rest)) => match path.split_first() {
-            Some((first, path_rest)) => {
-                (*first != "**" && pattern::matches(name, first)) && segments_match(rest, path_rest, below)
-            }
-            None => false,
-        },
+/// Whether `pattern` matches all of `path`. Goes back to the last `**` only, so the work stays within the product of
+/// the two lengths whatever a guest asks for.
+fn segments_match(pattern: &[&str], path: &[&str]) -> bool {
+    let (mut at, mut name) = (0, 0);
+    let mut retry = None;
+    while name < path.len() {
+        if pattern.get(at) == Some(&"**") {
+            retry = Some((at, name));
+            at += 1;
+        } else if pattern.get(at).is_some_and(|wanted| path[name] != "**" && pattern::matches(wanted, path[name])) {
+            at += 1;
+            name += 1;
+        } else if let Some((star, from)) = retry {
+            retry = Some((star, from + 1));
+            (at, name) = (star + 1, from + 1);
+        } else {
+            return false;
+        }
     }
+    pattern[at..].iter().all(|rest| *rest == "**")
+}
+
+/// A guest's path for people, and for pasting into YAML.
+fn shown(path: &str) -> (String, String) {
+    let plain = |sign: char| sign.is_ascii_alphanumeric() || "._/-".contains(sign);
+    let shown: String = path.chars().take(200).flat_map(char::escape_debug).collect();
+    let quoted = if path.chars().all(plain) { shown.clone() } else { format!("\"{shown}\"") };
+    (shown, quoted)
 }
 
 /// The names of a relative path, or why it is not one.
 fn clean(path: &str) -> Result<Vec<&str>, String> {
+    if path.len() > MAX_PATH {
+        return Err(format!("a path has at most {MAX_PATH} bytes"));
+    }
     if path.starts_with('/') {
         return Err("paths are relative to the pipeline's directory".to_owned());
     }

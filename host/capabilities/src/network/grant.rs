@@ -6,16 +6,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use url::{Host, Url};
 
-use super::{
-    address::{Reach, reach},
-
-};
+use super::address::{Reach, reach};
 use crate::{Capability, GrantError, Refusal, pattern};
 
 /// The rules of one step. Whatever no rule covers is denied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct NetworkGrant(Vec<NetworkRule>);
+pub struct NetworkGrant(pub(super) Vec<NetworkRule>);
 
 /// One rule. Its text form is what a pipeline writes, and reads back as the same rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,9 +49,9 @@ impl NetworkGrant {
         let mut rules = Vec::new();
         let mut errors = Vec::new();
         for (index, item) in items.iter().enumerate() {
-            let parsed = match item {
-                Value::String(text) => text.parse::<NetworkRule>(),
-                other => Err(format!("expected a rule as text, found `{other}`")),
+            let parsed = match item.as_str() {
+                Some(text) => text.parse::<NetworkRule>(),
+                None => Err(format!("expected a rule as text, found `{item}`")),
             };
             match parsed {
                 Ok(rule) => rules.push(rule),
@@ -128,6 +125,24 @@ impl NetworkGrant {
             })
     }
 
+    /// Whether a connection to this very address is covered, for guests that resolve names themselves: only rules
+    /// that name the address, and `localhost` for this machine.
+    ///
+    /// # Errors
+    ///
+    /// The refusal for the operator, with a rule to paste.
+    pub fn covers_address(&self, address: IpAddr, port: u16) -> Result<(), Box<Refusal>> {
+        let by_address = self.covers_tcp(&address.to_string(), port);
+        let rule = match reach(address) {
+            Reach::Loopback => by_address.or_else(|refusal| self.covers_tcp("localhost", port).map_err(|_| refusal)),
+            Reach::Public | Reach::Private | Reach::Metadata | Reach::Unusable => by_address,
+        }?;
+        rule.admits(address).map_err(|message| {
+            let request = format!("tcp://{}", std::net::SocketAddr::new(address, port));
+            Box::new(Refusal { capability: Capability::Tcp, request, message, grant: None })
+        })
+    }
+
     pub(crate) fn beyond(&self, narrower: &Self) -> Vec<GrantError> {
         narrower
             .0
@@ -154,7 +169,7 @@ fn shown_url(url: &Url) -> String {
     shown.set_fragment(None);
     if shown.query().is_some() {
         shown.set_query(None);
-        return format!("{shown}*");
+        return format!("{shown}?*");
     }
     shown.to_string()
 }
@@ -175,7 +190,7 @@ impl NetworkRule {
             && url.port_or_known_default() == Some(self.port)
             && matches!(host, Some(Ok(host)) if self.host.covers(&host))
             && pattern::matches(path, &target)
-            && (path == "/*" || !is_ambiguous(url.path()))
+            && (path == "/*" || !path.contains('*') || !is_ambiguous(url.path()))
     }
 
     /// Whether a connection under this rule may go to `address`.
@@ -214,23 +229,26 @@ impl NetworkRule {
                 (wide.is_empty() || (!methods.is_empty() && methods.iter().all(|method| wide.contains(method))))
                     && wide_tls == tls
                     && pattern::matches(wide_path, path)
+                    && (wide_path == "/*" || wide_path == path || !is_ambiguous(path))
             }
             (What::Tcp, What::Http { .. }) | (What::Http { .. }, What::Tcp) => false,
         };
         what && self.port == narrow.port
             && self.host.contains(&narrow.host)
-            && (self.private || !narrow.private)
+            // Beside an address `private` says nothing new.
+            && (self.private || !narrow.private || matches!(narrow.host, HostPattern::Address(_)))
     }
 }
 
-/// A path that servers are known to read in more than one way.
-fn is_ambiguous(path: &str) -> bool {
-    let lower = path.to_ascii_lowercase();
+/// A path that servers are known to read in more than one way. A rule with a `*` never covers one, unless it is `/*`:
+/// what the `*` would have to stand for is in doubt.
+fn is_ambiguous(target: &str) -> bool {
+    let lower = target.split('?').next().unwrap_or_default().to_ascii_lowercase();
     ["%2f", "%5c", "%2e", "%00", "\\", "//", ";"].iter().any(|part| lower.contains(part))
 }
 
 /// Host names in one spelling: lower case, IDNA, no final dot, addresses in their canonical form.
-fn canonical_host(host: &str) -> Result<String, String> {
+pub(super) fn canonical_host(host: &str) -> Result<String, String> {
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     if let Some(address) = bare.or(Some(host)).and_then(|text| text.parse::<std::net::Ipv6Addr>().ok()) {
         return Ok(address.to_string());
@@ -350,16 +368,32 @@ fn parse_http(methods: &str, url: &str, private: bool) -> Result<NetworkRule, St
         Some((host, port)) if !port.ends_with(']') => (host, parse_port(port)?),
         Some(_) | None => (authority, if tls { 443 } else { 80 }),
     };
-    // The path as the wire will have it, so that the rule and the request are spelled alike.
-    let base = Url::parse("http://rule.invalid").map_err(|error| error.to_string())?;
-    let joined = base.join(path).map_err(|_| format!("`{path}` is not a path"))?;
-    let canonical = joined.as_str().strip_prefix("http://rule.invalid").unwrap_or(path).to_owned();
+    let canonical = canonical_path(path)?;
     Ok(NetworkRule {
         what: What::Http { methods, tls, path: canonical },
         host: HostPattern::parse(host)?,
         port,
         private,
     })
+}
+
+/// The path as the wire will have it, so that the rule and the request are spelled alike.
+fn canonical_path(path: &str) -> Result<String, String> {
+    if path.contains('#') {
+        return Err(format!("`{path}`: a rule holds no fragment, since none is ever sent"));
+    }
+    let url = Url::parse(&format!("http://rule.invalid{path}")).map_err(|_| format!("`{path}` is not a path"))?;
+    let mut canonical = url.as_str().strip_prefix("http://rule.invalid").unwrap_or(path).to_owned();
+    while canonical.contains("**") {
+        canonical = canonical.replace("**", "*");
+    }
+    if canonical != "/*" && canonical.contains('*') && is_ambiguous(&canonical) {
+        return Err(format!(
+            "`{path}`: servers read `//`, `;`, `\\` and encoded separators in more than one way; write such a path \
+             in full, without `*`"
+        ));
+    }
+    Ok(canonical)
 }
 
 impl fmt::Display for NetworkRule {

@@ -8,6 +8,30 @@
 //! What no rule can give: link-local metadata services, redirects followed by the host, proxies from the environment.
 
 pub mod address;
+#[cfg(feature = "host")]
+mod dialer;
+#[cfg(feature = "host")]
+pub(crate) mod exchange;
 mod grant;
+#[cfg(feature = "host")]
+mod host;
+#[cfg(all(test, feature = "host"))]
+mod http_tests;
+#[cfg(feature = "host")]
+mod resolve;
+#[cfg(all(test, feature = "host"))]
+mod tcp_tests;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "host")]
+mod tls;
 
+#[cfg(feature = "host")]
+pub use dialer::Dialer;
 pub use grant::{NetworkGrant, NetworkRule};
+#[cfg(feature = "host")]
+pub use host::Connection;
+#[cfg(feature = "host")]
+pub use resolve::{MAX_ADDRESSES, Resolve, SystemResolver};
+#[cfg(feature = "host")]
+pub use tls::system_roots;

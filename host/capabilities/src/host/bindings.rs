@@ -1,0 +1,20 @@
+//! Made from `wit/`: the types of all capabilities, shared by every kind of plugin.
+
+#![expect(missing_docs, reason = "generated from wit/, where the documentation stands")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "capabilities",
+    imports: {
+        "runner:plugin/http": async | trappable,
+        "runner:plugin/tcp": async | trappable,
+        "runner:plugin/files": async | trappable,
+        "runner:plugin/clock.sleep": async | trappable,
+        default: trappable,
+    },
+    with: {
+        "runner:plugin/secrets.secret": crate::secrets::Secret,
+        "runner:plugin/tcp.connection": crate::network::Connection,
+    },
+    require_store_data_send: true,
+});

@@ -1,0 +1,198 @@
+//! What one plugin call has used and what it asked for in vain.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::{
+    Limits, Refusal,
+    log::{Level, Line, clean_line, clean_lines, shorten},
+    secrets::Redactor,
+};
+
+/// Refusals worth keeping: a plugin that asks for a thousand different things is not told apart from one that asks for
+/// a hundred.
+const MAX_REFUSALS: usize = 100;
+/// Longest text of a refusal; it holds what the guest asked for.
+const MAX_REQUEST: usize = 500;
+
+/// Counts and keeps; shared by everything that serves one plugin call.
+pub struct Ledger {
+    limits: Limits,
+    redactor: Arc<Redactor>,
+    on_line: Box<dyn Fn(&Line) + Send + Sync>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: u64,
+    record: Record,
+    output: u64,
+}
+
+/// What is left when the call is over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Record {
+    /// What the plugin wrote.
+    pub lines: Vec<Line>,
+    /// Lines dropped because the `output` limit was used up.
+    pub dropped: u64,
+    /// What it asked for in vain, each once.
+    pub refusals: Vec<Refusal>,
+}
+
+/// The `calls` limit is used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than {limit} host calls")]
+pub struct CallsSpent {
+    /// The limit.
+    pub limit: u64,
+}
+
+impl Ledger {
+    /// Starts counting. `on_line` is handed every line as it comes.
+    #[must_use]
+    pub fn new(limits: Limits, redactor: Arc<Redactor>, on_line: Box<dyn Fn(&Line) + Send + Sync>) -> Self {
+        Self { limits, redactor, on_line, state: Mutex::default() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that holds the lock can panic half way.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts one host call.
+    ///
+    /// # Errors
+    ///
+    /// The limit is used up; the call must not be carried out.
+    pub fn call(&self) -> Result<(), CallsSpent> {
+        let mut state = self.state();
+        state.calls = state.calls.saturating_add(1);
+        if state.calls > self.limits.calls { Err(CallsSpent { limit: self.limits.calls }) } else { Ok(()) }
+    }
+
+    /// Whether a call was refused because there were too many.
+    #[must_use]
+    pub fn calls_spent(&self) -> bool {
+        self.state().calls > self.limits.calls
+    }
+
+    /// Keeps a refusal, unless the same is already there.
+    pub fn refuse(&self, refusal: Refusal) {
+        let tidy = |text: String| {
+            let mut text = self.redactor.redact(&clean_line(&text)).into_owned();
+            shorten(&mut text, MAX_REQUEST);
+            text
+        };
+        let refusal = Refusal {
+            capability: refusal.capability,
+            request: tidy(refusal.request),
+            message: tidy(refusal.message),
+            grant: refusal.grant.map(tidy),
+        };
+        let mut state = self.state();
+        if state.record.refusals.len() < MAX_REFUSALS && !state.record.refusals.contains(&refusal) {
+            state.record.refusals.push(refusal);
+        }
+    }
+
+    /// Keeps what a plugin wrote, line by line.
+    pub fn write(&self, level: Level, text: &str) {
+        // Before cleaning for secrets with line breaks, after it for those that were split by control characters.
+        for line in clean_lines(&self.redactor.redact(text)) {
+            let line = Line { level, text: self.redactor.redact(&line).into_owned() };
+            let mut state = self.state();
+            let size = line.text.len() as u64 + 1;
+            if state.output + size > self.limits.output {
+                state.record.dropped += 1;
+                continue;
+            }
+            state.output += size;
+            state.record.lines.push(line.clone());
+            drop(state);
+            (self.on_line)(&line);
+        }
+    }
+
+    /// Bytes that the answer may still have.
+    #[must_use]
+    pub fn output_left(&self) -> u64 {
+        self.limits.output.saturating_sub(self.state().output)
+    }
+
+    /// What is left when the call is over.
+    #[must_use]
+    pub fn finish(&self) -> Record {
+        std::mem::take(&mut self.state().record)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::{CallsSpent, Ledger, Record};
+    use crate::{
+        Capability, Limits, Refusal,
+        log::{Level, Line},
+        secrets::Redactor,
+    };
+
+    fn ledger(limits: Limits) -> Ledger {
+        Ledger::new(limits, Arc::new(Redactor::new([b"hunter2".as_slice()])), Box::new(|_| {}))
+    }
+
+    fn info(text: &str) -> Line {
+        Line { level: Level::Info, text: text.to_owned() }
+    }
+
+    #[test]
+    fn lines_are_cleaned_and_lose_their_secrets() {
+        let ledger = ledger(Limits::default());
+        ledger.write(Level::Info, "\u{1b}[1mlogin hunter2\nhun\u{0}ter2 ::x\n::stop");
+        let lines = vec![info("login ***"), info("*** ::x"), info(": :stop")];
+        assert_eq!(ledger.finish(), Record { lines, dropped: 0, refusals: Vec::new() });
+    }
+
+    #[test]
+    fn lines_are_handed_on_as_they_come() {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&seen);
+        let on_line = Box::new(move |line: &Line| sink.lock().unwrap().push(line.clone()));
+        let ledger = Ledger::new(Limits::default(), Arc::new(Redactor::default()), on_line);
+        ledger.write(Level::Warn, "a\nb");
+        let line = |text: &str| Line { level: Level::Warn, text: text.to_owned() };
+        assert_eq!(*seen.lock().unwrap(), [line("a"), line("b")]);
+    }
+
+    #[test]
+    fn what_goes_beyond_the_output_limit_is_dropped_and_counted() {
+        let ledger = ledger(Limits { output: 10, ..Limits::default() });
+        ledger.write(Level::Info, "12345678");
+        ledger.write(Level::Info, "too long\nx\ny");
+        assert_eq!(ledger.output_left(), 1);
+        assert_eq!(ledger.finish(), Record { lines: vec![info("12345678")], dropped: 3, refusals: Vec::new() });
+    }
+
+    #[test]
+    fn calls_are_counted_up_to_the_limit() {
+        let ledger = ledger(Limits { calls: 2, ..Limits::default() });
+        assert_eq!((ledger.call(), ledger.call(), ledger.calls_spent()), (Ok(()), Ok(()), false));
+        assert_eq!(ledger.call(), Err(CallsSpent { limit: 2 }));
+        assert!(ledger.calls_spent());
+    }
+
+    #[test]
+    fn a_refusal_is_kept_once_and_cannot_forge_output() {
+        let ledger = ledger(Limits::default());
+        let refusal = |request: &str| Refusal {
+            capability: Capability::Http,
+            request: request.to_owned(),
+            message: "no".to_owned(),
+            grant: None,
+        };
+        ledger.refuse(refusal("GET http://x/\u{1b}[2J\n::hunter2"));
+        ledger.refuse(refusal("GET http://x/\u{1b}[2J\n::hunter2"));
+        assert_eq!(ledger.finish().refusals, [refusal("GET http://x/ ::***")]);
+    }
+}

@@ -1,0 +1,133 @@
+//! A context for tests of the host side: no component, no clock of this machine.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rustls::RootCertStore;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::{Context, Ledger, Surroundings, bindings::runner::plugin::types::HostError};
+use crate::{
+    Limits, Policy, Requested, admit,
+    clock::Time,
+    filesystem::Tree,
+    network::{Dialer, Resolve},
+    secrets::{Redactor, SecretBytes},
+};
+
+/// Time that stands still.
+struct Noon;
+
+impl Time for Noon {
+    fn now_ms(&self) -> u64 {
+        43_200_000
+    }
+
+    fn monotonic_us(&self) -> u64 {
+        7
+    }
+}
+
+/// Names with fixed addresses.
+pub(crate) struct Names(pub(crate) Vec<(&'static str, Vec<IpAddr>)>);
+
+#[async_trait]
+impl Resolve for Names {
+    async fn resolve(&self, host: &str) -> std::io::Result<Vec<IpAddr>> {
+        match self.0.iter().find(|(name, _)| *name == host) {
+            Some((_, addresses)) => Ok(addresses.clone()),
+            None => Err(std::io::Error::other("no such name")),
+        }
+    }
+}
+
+/// Says what a context is made of; everything else is absent.
+pub(crate) struct Builder {
+    grants: Value,
+    limits: Limits,
+    tree: Option<Arc<Tree>>,
+    secrets: SecretBytes,
+    names: Vec<(&'static str, Vec<IpAddr>)>,
+    roots: RootCertStore,
+    deadline: Duration,
+}
+
+impl Builder {
+    pub(crate) fn new(grants: Value) -> Self {
+        Self {
+            grants,
+            limits: Limits::default(),
+            tree: None,
+            secrets: SecretBytes::default(),
+            names: Vec::new(),
+            roots: RootCertStore::empty(),
+            deadline: Duration::from_secs(20),
+        }
+    }
+
+    pub(crate) fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    pub(crate) fn directory(mut self, path: &Path) -> Self {
+        self.tree = Some(Arc::new(Tree::open(path).unwrap()));
+        self
+    }
+
+    pub(crate) fn secret(mut self, name: &str, bytes: &[u8]) -> Self {
+        self.secrets.insert(name, bytes);
+        self
+    }
+
+    pub(crate) fn name(mut self, name: &'static str, addresses: &[&str]) -> Self {
+        self.names.push((name, addresses.iter().map(|address| address.parse().unwrap()).collect()));
+        self
+    }
+
+    pub(crate) fn roots(mut self, roots: RootCertStore) -> Self {
+        self.roots = roots;
+        self
+    }
+
+    pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    pub(crate) fn build(self) -> Context {
+        static ENV: OnceLock<Arc<BTreeMap<String, String>>> = OnceLock::new();
+        let grants = admit(Requested::parse(&self.grants).unwrap(), &Policy::unrestricted()).unwrap();
+        let redactor = Arc::new(Redactor::default());
+        Context::new(Surroundings {
+            grants: Arc::new(grants),
+            limits: self.limits,
+            deadline: Instant::now() + self.deadline,
+            tree: self.tree,
+            secrets: Arc::new(self.secrets),
+            dialer: Arc::new(Dialer::with(Arc::new(Names(self.names)), self.roots)),
+            time: Arc::new(Noon),
+            ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
+            env: Arc::clone(ENV.get_or_init(Arc::default)),
+        })
+    }
+}
+
+impl PartialEq for HostError {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Denied, Self::Denied) | (Self::TimedOut, Self::TimedOut) => true,
+            (Self::Unavailable(a), Self::Unavailable(b))
+            | (Self::BudgetExceeded(a), Self::BudgetExceeded(b))
+            | (Self::Invalid(a), Self::Invalid(b)) => a == b,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! WASI 0.2 for guests whose language wants it: the same grants behind another door.
+//!
+//! Environment, files and connections come from the step's grants; stdin is closed, stdout and stderr become log lines;
+//! there are no arguments. `wasi:http` goes through the one dialer. `wasi:sockets` may connect, over TCP, to addresses that
+//! a `tcp://` rule names as addresses (or `localhost`): a name that is looked up by the guest could not be judged, so
+//! name lookup always fails; UDP and listening are refused.
+
+use std::{
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full, Limited};
+use tokio::{io::AsyncWrite, time::Instant};
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+    sockets::SocketAddrUse,
+};
+use wasmtime_wasi_http::{
+    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+use super::{Context, Ledger, Problem};
+use crate::{
+    GrantSet,
+    filesystem::Preopens,
+    log::{Level, MAX_LINE},
+    network::{Dialer, exchange::Outgoing},
+};
+
+/// Longest list of bytes that a guest may ask of the random interfaces at once.
+const MAX_RANDOM: u64 = 1 << 20;
+/// Bytes of header fields a guest may hold in one resource.
+const MAX_FIELDS: usize = 32 * 1024;
+/// Longest body of a request or response through `wasi:http`; both are held whole.
+const MAX_BODY: u64 = 16 << 20;
+
+/// The part of a context that only WASI guests have.
+pub(super) struct Wasi {
+    ctx: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    /// What a guest gets that has used up its calls: handles lead nowhere in it, so that its next call traps.
+    spent: ResourceTable,
+    /// Kept as long as the guest may look at them.
+    _preopens: Option<Preopens>,
+}
+
+impl Context {
+    /// Adds what a component with WASI imports needs.
+    ///
+    /// # Errors
+    ///
+    /// Granted files cannot be made ready for it.
+    pub fn with_wasi(mut self) -> io::Result<Self> {
+        let mut builder = WasiCtxBuilder::new();
+        builder.max_random_size(MAX_RANDOM).allow_tcp(true).allow_udp(false).allow_ip_name_lookup(false);
+        builder.stdout(Capture::new(Level::Info, &self.ledger));
+        builder.stderr(Capture::new(Level::Warn, &self.ledger));
+        for (name, value) in self.env.iter() {
+            builder.env(name, value);
+        }
+        let (grants, ledger) = (Arc::clone(&self.grants), Arc::clone(&self.ledger));
+        builder.socket_addr_check(move |address, usage| {
+            let allowed = may_use(&grants, &ledger, address, usage);
+            Box::pin(async move { allowed })
+        });
+        let files = &self.grants.rules().filesystem;
+        let preopens = match &self.tree {
+            Some(tree) if !files.is_empty() => Some(Preopens::open(tree, files)?),
+            Some(_) | None => None,
+        };
+        if let Some(preopens) = &preopens {
+            preopens.add_to(&mut builder)?;
+        }
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(MAX_FIELDS);
+        let hooks = Hooks {
+            grants: Arc::clone(&self.grants),
+            ledger: Arc::clone(&self.ledger),
+            dialer: Arc::clone(&self.dialer),
+            deadline: self.deadline,
+        };
+        let mut spent = ResourceTable::new();
+        spent.set_max_capacity(0);
+        self.wasi = Some(Box::new(Wasi { ctx: builder.build(), http, hooks, spent, _preopens: preopens }));
+        Ok(self)
+    }
+
+    /// The WASI part and the table to use; counts one host call.
+    fn wasi(&mut self) -> (&mut WasiCtx, &mut WasiHttpCtx, &mut Hooks, &mut ResourceTable) {
+        let spent = self.ledger.call().is_err();
+        let Some(wasi) = &mut self.wasi else {
+            unreachable!("WASI is linked only where `with_wasi` was called");
+        };
+        let table = if spent { &mut wasi.spent } else { &mut self.table };
+        (&mut wasi.ctx, &mut wasi.http, &mut wasi.hooks, table)
+    }
+}
+
+impl WasiView for Context {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (ctx, _, _, table) = self.wasi();
+        WasiCtxView { ctx, table }
+    }
+}
+
+impl WasiHttpView for Context {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        let (_, ctx, hooks, table) = self.wasi();
+        WasiHttpCtxView { hooks, table, ctx }
+    }
+}
+
+fn may_use(grants: &GrantSet, ledger: &Ledger, address: SocketAddr, usage: SocketAddrUse) -> bool {
+    match usage {
+        SocketAddrUse::TcpConnect => match grants.rules().network.covers_address(address.ip(), address.port()) {
+            Ok(()) => true,
+            Err(refusal) => {
+                ledger.refuse(*refusal);
+                false
+            }
+        },
+        // What the system does by itself before it connects.
+        SocketAddrUse::TcpBind => address.ip().is_unspecified() && address.port() == 0,
+        SocketAddrUse::TcpListen
+        | SocketAddrUse::TcpAccept
+        | SocketAddrUse::UdpBind
+        | SocketAddrUse::UdpSend
+        | SocketAddrUse::UdpReceive => false,
+    }
+}
+
+/// Sends what a guest asks of `wasi:http`.
+struct Hooks {
+    grants: Arc<GrantSet>,
+    ledger: Arc<Ledger>,
+    dialer: Arc<Dialer>,
+    deadline: Instant,
+}
+
+type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
+
+impl WasiHttpHooks for Hooks {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _processed: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
+        let (grants, ledger, dialer) = (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.dialer));
+        let deadline = self.deadline.min(Instant::now() + time_of(options));
+        Box::new(async move {
+            match send(&grants, &dialer, request, deadline).await {
+                Ok(response) => {
+                    let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
+                    Ok((response, done))
+                }
+                Err(Problem::Denied(refusal)) => {
+                    ledger.refuse(*refusal);
+                    Err(HttpError::HttpRequestDenied)
+                }
+                Err(Problem::Unavailable(how_far)) => Err(HttpError::InternalError(Some(how_far))),
+                Err(Problem::TimedOut) => Err(HttpError::ConnectionTimeout),
+                Err(Problem::BudgetExceeded(_)) => Err(HttpError::HttpResponseBodySize(Some(MAX_BODY))),
+                Err(Problem::Invalid(what)) => Err(HttpError::InternalError(Some(what))),
+            }
+        })
+    }
+}
+
+/// All the times a guest may name, together: our deadline stands over the exchange as a whole.
+fn time_of(options: Option<RequestOptions>) -> Duration {
+    const UNNAMED: Duration = Duration::from_secs(10);
+    let options = options.unwrap_or_default();
+    let connect = options.connect_timeout.unwrap_or(UNNAMED);
+    connect.saturating_add(options.first_byte_timeout.unwrap_or(UNNAMED)).min(Duration::from_secs(24 * 60 * 60))
+}
+
+async fn send(
+    grants: &GrantSet,
+    dialer: &Dialer,
+    request: http::Request<WasiBody>,
+    deadline: Instant,
+) -> Result<http::Response<WasiBody>, Problem> {
+    let (head, body) = request.into_parts();
+    let mut outgoing = Outgoing::new(head.method.as_str(), &head.uri.to_string())?;
+    for (name, value) in &head.headers {
+        // Both are made anew from the URL and the body.
+        if !matches!(*name, http::header::HOST | http::header::CONTENT_LENGTH) {
+            outgoing.header(name.as_str(), value.as_bytes(), false)?;
+        }
+    }
+    let limit = usize::try_from(MAX_BODY).unwrap_or(usize::MAX);
+    let collected = tokio::time::timeout_at(deadline, Limited::new(body, limit).collect()).await;
+    let body = collected
+        .map_err(|_| Problem::TimedOut)?
+        .map_err(|error| Problem::Invalid(format!("the request body cannot be sent: {error}")))?;
+    if body.trailers().is_some() {
+        return Err(Problem::Invalid("request trailers are not offered".to_owned()));
+    }
+    outgoing.body = body.to_bytes();
+    outgoing.max_body = MAX_BODY;
+    let response = dialer.send(&grants.rules().network, outgoing, deadline).await?;
+    let trailers = (!response.trailers.is_empty()).then_some(response.trailers);
+    let body = Full::new(Bytes::from(response.body))
+        .with_trailers(std::future::ready(trailers.map(Ok)))
+        .map_err(|never| match never {})
+        .boxed_unsync();
+    let mut answer = http::Response::new(body);
+    *answer.status_mut() = response.status;
+    *answer.headers_mut() = response.headers;
+    Ok(answer)
+}
+
+/// Stdout or stderr: what is written becomes log lines.
+#[derive(Clone)]
+struct Capture(Arc<Lines>);
+
+struct Lines {
+    level: Level,
+    ledger: Arc<Ledger>,
+    /// The line that has no end yet.
+    rest: Mutex<Vec<u8>>,
+}
+
+impl Capture {
+    fn new(level: Level, ledger: &Arc<Ledger>) -> Self {
+        Self(Arc::new(Lines { level, ledger: Arc::clone(ledger), rest: Mutex::default() }))
+    }
+}
+
+impl Lines {
+    fn write(&self, bytes: &[u8]) {
+        let mut rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.extend_from_slice(bytes);
+        // A line that never ends is shown in pieces.
+        let end = match rest.iter().rposition(|byte| *byte == b'\n') {
+            Some(newline) => newline + 1,
+            None if rest.len() > MAX_LINE => rest.len(),
+            None => return,
+        };
+        let whole: Vec<u8> = rest.drain(..end).collect();
+        drop(rest);
+        self.ledger.write(self.level, &String::from_utf8_lossy(&whole));
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        let rest = std::mem::take(self.rest.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if !rest.is_empty() {
+            self.ledger.write(self.level, &String::from_utf8_lossy(&rest));
+        }
+    }
+}
+
+impl IsTerminal for Capture {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Capture {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+#[async_trait]
+impl Pollable for Capture {
+    async fn ready(&mut self) {}
+}
+
+#[async_trait]
+impl OutputStream for Capture {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.0.write(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 * 1024)
+    }
+}
+
+impl AsyncWrite for Capture {
+    fn poll_write(self: Pin<&mut Self>, _: &mut TaskContext<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0.write(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

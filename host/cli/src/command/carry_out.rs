@@ -1,0 +1,105 @@
+//! The second half of the straight line, the same for a new run and for one that is taken up again.
+
+use std::{num::NonZeroUsize, path::Path, sync::Arc, thread};
+
+use runner_engine::{RunError, Setup};
+use runner_journal::{Journal, Record, Sink};
+use runner_model::{ExitCode, Plan, PluginAlias, RunId};
+use runner_report::{TimeZone, json::Lines, terminal};
+use runner_wasm::{Host, LoadError};
+
+use crate::{
+    approver::Approver,
+    args::{EngineArgs, Output},
+    environment::Environment,
+    error::CommandError,
+    session::Session,
+    signals,
+};
+
+/// A run and all it stands on.
+pub(crate) struct Work {
+    pub(crate) run: RunId,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) journal: Journal,
+    /// What it has done before, if it is taken up again.
+    pub(crate) past: Vec<Record>,
+    pub(crate) steps: Host,
+}
+
+/// Carries a run out to its verdict.
+///
+/// # Errors
+///
+/// There is no verdict; the journal says how far it came.
+pub(crate) fn carry_out(
+    work: Work,
+    args: &EngineArgs,
+    session: &Session,
+    environment: &Environment,
+) -> Result<ExitCode, CommandError> {
+    let Work { run, plan, journal, past, steps } = work;
+    let directory = journal.directory().to_owned();
+    let verdict = session.runtime.block_on(async {
+        runner_engine::run(Setup {
+            plan,
+            past,
+            steps: Arc::new(steps),
+            clock: session.clock.clone(),
+            approver: Arc::new(Approver::new(directory.clone(), environment.can_ask, environment.user())),
+            sinks: sinks(args.output, &directory, environment),
+            jobs: args.jobs.unwrap_or_else(default_jobs),
+            signals: signals::listen()?,
+            journal,
+        })
+        .await
+        .map_err(|error| run_error(run, error))
+    })?;
+    Ok(verdict.exit())
+}
+
+/// Who looks on: people on stderr, programs on stdout. With `json` people see nothing but errors.
+fn sinks(output: Output, directory: &Path, environment: &Environment) -> Vec<Box<dyn Sink>> {
+    match output {
+        Output::Json => vec![Box::new(Lines::new(std::io::stdout()))],
+        Output::Text => {
+            let about = terminal::About {
+                journal: directory.join("journal.jsonl").to_string_lossy().into_owned(),
+                can_answer: environment.can_ask,
+                zone: TimeZone::system(),
+            };
+            vec![Box::new(terminal::Terminal::stderr(environment.style, about))]
+        }
+    }
+}
+
+/// Steps wait for others more than they compute, so there are more of them than cores.
+fn default_jobs() -> NonZeroUsize {
+    let cores = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    NonZeroUsize::new((4 * cores).max(8)).unwrap_or(NonZeroUsize::MIN)
+}
+
+fn run_error(run: RunId, error: RunError) -> CommandError {
+    let resume = format!("then `runner resume {run}` goes on from the journal");
+    match error {
+        RunError::Stopped => CommandError::Stopped { run },
+        RunError::Journal(source) => CommandError::Journal {
+            message: format!("run {run} was stopped before its next effect: it could no longer be written down"),
+            help: format!("make room on the disk, {resume}"),
+            source: Some(Box::new(source)),
+        },
+        RunError::Past { .. } => CommandError::Journal {
+            message: format!("run {run} cannot be taken up again: {error}"),
+            help: "nothing was done; the journal and the plan beside it are not of the same run".to_owned(),
+            source: Some(Box::new(error)),
+        },
+        RunError::Illegal(_) | RunError::Bug(_) => CommandError::Bug(error.to_string()),
+    }
+}
+
+/// Wraps what is wrong with plugins.
+pub(crate) fn load_error(problems: Vec<(PluginAlias, LoadError)>) -> CommandError {
+    CommandError::Load {
+        problems: problems.into_iter().map(|(alias, error)| (alias, error.to_string(), Some(error.help()))).collect(),
+    }
+}

@@ -1,0 +1,32 @@
+//! `runner exec`: the straight line from a file to a verdict.
+
+use std::sync::Arc;
+
+use runner_engine::ports::Clock as _;
+use runner_journal::Journal;
+use runner_model::ExitCode;
+use runner_wasm::{Host, HostOptions};
+
+use super::carry_out::{Work, carry_out, load_error};
+use crate::{
+    args::ExecArgs, environment::Environment, error::CommandError, runs, secrets, session::Session, source,
+};
+
+/// Runs one pipeline to its verdict.
+pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+    let session = Session::start(args.pipeline.cache_dir.as_deref(), environment)?;
+    let granted = source::checked(&args.pipeline, &session)?;
+    let mut given = source::given(&args.given);
+    given.faults.clone_from(&args.inject);
+    let plan = Arc::new(source::planned(granted, &given, environment)?.plan);
+
+    let secrets = secrets::read(&plan.header, &environment.variables)?;
+    let options = HostOptions { env: environment.variables.clone(), secrets };
+    let steps = session.runtime.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
+
+    let run = session.new_run()?;
+    let runs = runs::directory(&args.state.state_dir);
+    let journal = Journal::create(&runs, run, &plan, session.clock.now_ms(), env!("CARGO_PKG_VERSION"))
+        .map_err(|error| runs::create_error(&runs, error))?;
+    carry_out(Work { run, plan, journal, past: Vec::new(), steps }, &args.engine, &session, environment)
+}

@@ -1,0 +1,38 @@
+//! `runner resume`: the same machinery on a journal that has begun.
+
+use std::sync::Arc;
+
+use runner_journal::Journal;
+use runner_model::ExitCode;
+use runner_wasm::{Host, HostOptions};
+
+use super::carry_out::{Work, carry_out, load_error};
+use crate::{
+    args::ResumeArgs, environment::Environment, error::CommandError, policy, runs, secrets, session::Session,
+};
+
+/// Takes an interrupted run up again. Grants are admitted anew, under today's policy.
+pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+    let run = runs::find(&args.state.state_dir, args.run.as_deref())?;
+    let policy = policy::read(args.policy.as_deref())?;
+    let session = Session::start(args.cache_dir.as_deref(), environment)?;
+    let directory = runs::directory(&args.state.state_dir).join(run.to_string());
+    let opened = Journal::open(&directory).map_err(|error| runs::open_error(run, error))?;
+    if opened.torn_bytes > 0 {
+        environment.tell(&format!(
+            "note: the last line of the journal was cut short ({} bytes); it announced nothing that had begun\n",
+            opened.torn_bytes
+        ));
+    }
+    let plan = opened.plan.admit(&policy).map_err(|refusals| CommandError::NotAdmitted {
+        run,
+        refusals: refusals.into_iter().map(|(step, refusal)| (step, refusal.request)).collect(),
+    })?;
+    let plan = Arc::new(plan);
+
+    let secrets = secrets::read(&plan.header, &environment.variables)?;
+    let options = HostOptions { env: environment.variables.clone(), secrets };
+    let steps = session.runtime.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
+    let work = Work { run, plan, journal: opened.journal, past: opened.records, steps };
+    carry_out(work, &args.engine, &session, environment)
+}

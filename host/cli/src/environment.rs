@@ -1,0 +1,106 @@
+//! What the process was started with: read once, handed down.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
+
+use runner_report::Style;
+
+/// The process' surroundings.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    /// Variables whose name and value are Unicode.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// How to write to stderr.
+    pub(crate) style: Style,
+    /// How to write to stdout.
+    pub(crate) stdout_style: Style,
+    /// Whether a person can be asked: stdin and stderr are terminals.
+    pub(crate) can_ask: bool,
+}
+
+impl Environment {
+    /// Reads the process' environment; the only place that does.
+    #[expect(clippy::disallowed_methods, reason = "read once here, handed down from here")]
+    pub(crate) fn read() -> Self {
+        let variables: BTreeMap<String, String> = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        let stderr = io::stderr().is_terminal();
+        Self {
+            style: style(&variables, stderr),
+            stdout_style: style(&variables, io::stdout().is_terminal()),
+            can_ask: stderr && io::stdin().is_terminal(),
+            variables,
+        }
+    }
+
+    /// Where compiled components are kept: what the command line says, else the user's cache directory.
+    pub(crate) fn cache_dir(&self, asked: Option<&Path>) -> Option<PathBuf> {
+        let from = |variable: &str| self.variables.get(variable).filter(|value| value.starts_with('/'));
+        asked.map(Path::to_owned).or_else(|| {
+            from("XDG_CACHE_HOME")
+                .map(PathBuf::from)
+                .or_else(|| from("HOME").map(|home| Path::new(home).join(".cache")))
+                .map(|cache| cache.join("runner"))
+        })
+    }
+
+    /// Writes to stderr. If nobody can read it, nobody does: the exit code still says what happened.
+    pub(crate) fn tell(&self, text: &str) {
+        use io::Write as _;
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Who answers an approval.
+    pub(crate) fn user(&self) -> String {
+        let user = self.variables.get("USER").or_else(|| self.variables.get("LOGNAME"));
+        let user = user.map_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()), Clone::clone);
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        format!("{user}@{host}")
+    }
+}
+
+/// `NO_COLOR` beats `CLICOLOR_FORCE` beats whether it is a terminal.
+fn style(variables: &BTreeMap<String, String>, terminal: bool) -> Style {
+    let set = |name: &str| variables.get(name).is_some_and(|value| !value.is_empty());
+    let forced = variables.get("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
+    let dumb = variables.get("TERM").is_some_and(|term| term == "dumb");
+    let utf8 = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| variables.get(*name).filter(|value| !value.is_empty()))
+        .is_some_and(|locale| locale.to_ascii_lowercase().replace('-', "").contains("utf8"));
+    let width = variables.get("COLUMNS").and_then(|columns| columns.parse().ok()).unwrap_or(100);
+    Style {
+        color: !set("NO_COLOR") && (forced || (terminal && !dumb)),
+        unicode: utf8,
+        interactive: terminal && !dumb,
+        width,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::style;
+
+    #[test]
+    fn colour_follows_the_conventions() {
+        let table: [(&[(&str, &str)], bool, bool); 6] = [
+            (&[], true, true),
+            (&[], false, false),
+            (&[("NO_COLOR", "1")], true, false),
+            (&[("CLICOLOR_FORCE", "1")], false, true),
+            (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false, false),
+            (&[("TERM", "dumb")], true, false),
+        ];
+        for (variables, terminal, color) in table {
+            let variables: BTreeMap<String, String> =
+                variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(style(&variables, terminal).color, color, "{variables:?} {terminal}");
+        }
+    }
+}

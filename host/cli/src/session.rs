@@ -1,0 +1,51 @@
+//! What every command that touches components needs: a runtime, a clock, a loader.
+
+use std::{path::Path, sync::Arc};
+
+use runner_engine::ports::Clock as _;
+use runner_model::RunId;
+use runner_wasm::Loader;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{clock::SystemClock, environment::Environment, error::CommandError};
+
+/// The machinery of one command.
+pub(crate) struct Session {
+    pub(crate) runtime: Runtime,
+    pub(crate) clock: Arc<SystemClock>,
+    pub(crate) loader: Loader,
+}
+
+impl Session {
+    /// Starts the machinery.
+    ///
+    /// # Errors
+    ///
+    /// The machine gives no threads, or cannot run components.
+    pub(crate) fn start(cache_dir: Option<&Path>, environment: &Environment) -> Result<Self, CommandError> {
+        let runtime = Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| CommandError::Bug(format!("cannot start threads: {error}")))?;
+        let clock = Arc::new(SystemClock::new());
+        let loader = {
+            // The loader starts a task of its own.
+            let _inside = runtime.enter();
+            Loader::new(environment.cache_dir(cache_dir), clock.clone())
+                .map_err(|error| CommandError::Bug(format!("this machine cannot run components: {error}")))?
+        };
+        Ok(Self { runtime, clock, loader })
+    }
+
+    /// An id for a new run.
+    ///
+    /// # Errors
+    ///
+    /// The system gives no random bytes.
+    pub(crate) fn new_run(&self) -> Result<RunId, CommandError> {
+        let mut random = [0; 16];
+        rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| CommandError::Bug(format!("the system gives no random bytes: {error}")))?;
+        Ok(RunId::from_parts(self.clock.now_ms(), u128::from_le_bytes(random)))
+    }
+}

@@ -1,0 +1,167 @@
+//! The end of a run in one look: what, why, what the world is like now, what to do next.
+
+use runner_journal::settle;
+use runner_model::{Cause, Plan, StepResult, Verdict, World};
+
+use super::lines::summary as ending_summary;
+use crate::{
+    Granted, Style,
+    diagnostics::hint,
+    run::{Now, Run, StepRun},
+    style::Tone,
+    text::{clean, cut, elapsed, list, plural},
+    words,
+};
+
+/// Longest text of one fact.
+const LONGEST: usize = 400;
+
+/// The block at the end of a run; empty before its verdict is known. `journal` is where the journal is, if that is worth
+/// saying.
+pub(crate) fn summary<G: Granted>(plan: &Plan<G>, run: &Run, journal: Option<&str>, style: &Style) -> String {
+    let Some(verdict) = &run.verdict else { return String::new() };
+    let tone = match verdict.cause {
+        Cause::Succeeded => Tone::Good,
+        Cause::Rejected { .. } | Cause::Failed { .. } => Tone::Bad,
+        Cause::Cancelled => Tone::Warning,
+    };
+    let tone = if let World::Stuck { .. } = verdict.world { Tone::Bad } else { tone };
+    let status = style.paint(tone, &format!("{}:", verdict.status()));
+    let mut text = format!("{status} {} (exit {})\n", sentence(plan, run, verdict), verdict.exit().code());
+    for (name, lines) in facts(plan, run, verdict, journal) {
+        for (index, line) in lines.iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            text.push_str(&format!(
+                "  {} {}\n",
+                style.paint(Tone::Faint, &format!("{name:<10}")),
+                cut(line, LONGEST)
+            ));
+        }
+    }
+    if let Some(next) = next(run, verdict) {
+        text.push('\n');
+        text.push_str(&hint(&next, style));
+    }
+    text
+}
+
+/// What happened, in one sentence without its first word.
+pub(crate) fn sentence<G>(plan: &Plan<G>, run: &Run, verdict: &Verdict) -> String {
+    let took = elapsed(run.elapsed_ms());
+    let named = |id: &str| {
+        let kind = plan.find(id).map_or("step", |index| words::kind(plan, plan.step(index)));
+        format!("{kind} `{}`", clean(id))
+    };
+    let why = match &verdict.cause {
+        Cause::Succeeded => {
+            let ran = run.steps.iter().filter(|step| matches!(step.now, Now::Ended(_))).count();
+            format!("{} in {took}", plural(ran, "step"))
+        }
+        Cause::Rejected { step } => format!("{} said no after {took}", named(step.as_str())),
+        Cause::Failed { step } => format!("{} failed after {took}", named(step.as_str())),
+        Cause::Cancelled => {
+            let by = run.cancelled_by.as_deref().map(|by| format!("by {} ", clean(by))).unwrap_or_default();
+            format!("{by}after {took}")
+        }
+    };
+    match &verdict.world {
+        World::Stuck { remaining, .. } => {
+            let count = remaining.len();
+            let verb = if count == 1 { "is" } else { "are" };
+            format!("{} {verb} not taken back; {}{why}", plural(count, "change"), stuck_cause(&verdict.cause))
+        }
+        World::Unchanged | World::Changed { .. } | World::Restored { .. } => why,
+    }
+}
+
+/// A stuck run says in its first word that it is stuck, so why it went back has to be said after it.
+const fn stuck_cause(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Cancelled => "cancelled ",
+        Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. } => "",
+    }
+}
+
+fn facts<G: Granted>(
+    plan: &Plan<G>,
+    run: &Run,
+    verdict: &Verdict,
+    journal: Option<&str>,
+) -> Vec<(&'static str, Vec<String>)> {
+    let mut facts = Vec::new();
+    let why = verdict.step().and_then(|step| run.step(step.as_str())?.ending());
+    facts.push(("why", why.map(ending_summary).filter(|why| !why.is_empty()).into_iter().collect()));
+    facts.extend(world(&verdict.world));
+    let tolerated = plan.steps.iter().zip(&run.steps).filter(|(step, ran)| {
+        matches!(ran.now, Now::Ended(StepResult::Failure | StepResult::Error))
+            && settle::is_tolerated(step, plan.effect(step))
+    });
+    let tolerated: Vec<&str> = tolerated.map(|(step, _)| step.id.as_str()).collect();
+    if !tolerated.is_empty() {
+        facts.push(("tolerated", vec![format!("{} did not succeed, and did not have to", list(tolerated))]));
+    }
+    let skipped = run.steps.iter().filter(|step| matches!(step.now, Now::Skipped(_))).count();
+    if skipped > 0 {
+        let verb = if skipped == 1 { "was" } else { "were" };
+        facts.push(("skipped", vec![format!("{} {verb} not started", plural(skipped, "step"))]));
+    }
+    facts.push(("denied", denials(&run.steps)));
+    facts.push(("journal", journal.map(|path| clean(path).into_owned()).into_iter().collect()));
+    facts
+}
+
+fn world(world: &World) -> Vec<(&'static str, Vec<String>)> {
+    let taken_back = |steps: &[_]| {
+        let verb = if steps.len() == 1 { "was" } else { "were" };
+        format!("{} {verb} taken back", list(steps.iter().map(runner_model::StepId::as_str)))
+    };
+    match world {
+        World::Unchanged => vec![("world", vec!["nothing was changed".to_owned()])],
+        World::Changed { steps } => {
+            vec![(
+                "world",
+                vec![format!("changed by {}", list(steps.iter().map(runner_model::StepId::as_str)))],
+            )]
+        }
+        World::Restored { steps } => vec![("world", vec![taken_back(steps)])],
+        World::Stuck { restored, remaining } => {
+            let mut facts = Vec::new();
+            if !restored.is_empty() {
+                facts.push(("undone", vec![taken_back(restored)]));
+            }
+            let line = |(number, left): (usize, &runner_model::Remaining)| {
+                format!("{}. `{}`: {}", number + 1, clean(left.step.as_str()), clean(&left.reason))
+            };
+            facts.push(("remaining", remaining.iter().enumerate().map(line).collect()));
+            facts
+        }
+    }
+}
+
+/// What plugins asked for in vain, with the grant that would allow it.
+pub(crate) fn denials(steps: &[StepRun]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for step in steps {
+        for refusal in &step.denials {
+            let id = clean(step.id.as_str());
+            lines.push(format!("`{id}`: {}: {}", clean(&refusal.request), clean(&refusal.message)));
+            lines.extend(refusal.grant.iter().map(|grant| format!("  to allow it: {}", clean(grant))));
+        }
+    }
+    lines
+}
+
+fn next(run: &Run, verdict: &Verdict) -> Option<String> {
+    let id = run.id?;
+    match (&verdict.world, &verdict.cause) {
+        (World::Stuck { .. }, _) => Some(format!(
+            "mend what is in the way, then `runner resume {id}` tries the remaining work again\n\
+             `runner show {id}` tells what was changed and what was tried"
+        )),
+        (_, Cause::Rejected { step } | Cause::Failed { step }) => {
+            Some(format!("`runner show {id} {}` tells all of it", clean(step.as_str())))
+        }
+        (_, Cause::Cancelled) => Some(format!("`runner show {id}` tells what ran")),
+        (_, Cause::Succeeded) => None,
+    }
+}

@@ -1,0 +1,101 @@
+//! How a call that did not return became a failure.
+//!
+//! Each way in which a guest can stop has its own words: whoever reads them decides between a larger limit, a fixed plugin
+//! and a different pipeline.
+
+use std::time::Duration;
+
+use runner_capabilities::{
+    Limits,
+    host::CallsSpent,
+    log::{clean_line, shorten},
+    secrets::Redactor,
+};
+use runner_model::{Failure, FailureKind, format_duration};
+use wasmtime::{Error, Trap, WasmBacktrace, component::ResourceTableError};
+use wasmtime_wasi::I32Exit;
+
+use crate::{guest::Guest, kind::WrongOperation, limiter::Refused};
+
+/// Longest message of a failure.
+const MAX_MESSAGE: usize = 4096;
+
+/// What `error` means for a call of `guest`.
+pub(crate) fn of_call(error: &Error, guest: &Guest, limits: &Limits) -> Failure {
+    let budget = |message: String| Failure::new(FailureKind::BudgetExceeded, message);
+    let ended = ending(error);
+    if let Some(WrongOperation(kind)) = error.downcast_ref() {
+        return Failure::new(FailureKind::Internal, format!("a fault of the runner: {}", WrongOperation(*kind)));
+    }
+    if let Some(refused) = guest.memory.refused() {
+        return match refused {
+            Refused::Memory => {
+                budget(format!("memory: the plugin wanted more than its limit of {} bytes, then {ended}", limits.memory))
+            }
+            Refused::Tables => budget(format!("memory: the plugin wanted larger tables than any plugin gets, then {ended}")),
+        };
+    }
+    if error.is::<CallsSpent>() || guest.context.ledger().calls_spent() {
+        return budget(format!("calls: the plugin made more than its limit of {} host calls", limits.calls));
+    }
+    if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
+        return budget("handles: the plugin holds more files, connections or secrets at once than any plugin gets".to_owned());
+    }
+    if matches!(error.downcast_ref(), Some(Trap::OutOfFuel)) {
+        return budget(format!("fuel: the plugin used up its {} units {}", limits.fuel.unwrap_or(0), place(error)));
+    }
+    let cause = error.root_cause().to_string();
+    // These two have no type of their own that could be asked for.
+    if cause.contains("fuel allocated for hostcalls") {
+        return budget("output: the plugin passed more than 32 MiB to the host at once".to_owned());
+    }
+    if cause.contains("resource limit exceeded") {
+        return budget(format!("instances: {}", cause.trim_start_matches("resource limit exceeded: ")));
+    }
+    Failure::new(FailureKind::Trap, format!("the plugin {ended}"))
+}
+
+/// The call took too long. `own` says whether it was the step's own limit or what was left for the call.
+pub(crate) fn timed_out(time: Duration, limits: &Limits) -> Failure {
+    let limit = Duration::from_millis(limits.time_ms);
+    let message = if time < limit {
+        format!("the step's time ran out {} after this call began", format_duration(time))
+    } else {
+        format!("time: the plugin call took longer than its limit of {}", format_duration(limit))
+    };
+    Failure::new(FailureKind::TimedOut, message)
+}
+
+/// How it ended, as the second half of a sentence about the plugin.
+fn ending(error: &Error) -> String {
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return format!("ended itself with exit code {}, which is no answer", exit.0);
+    }
+    let place = place(error);
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => format!("overflowed its stack {place}"),
+        Some(Trap::UnreachableCodeReached) => format!("stopped at an `unreachable` (a panic or abort) {place}"),
+        Some(trap) => {
+            let text = trap.to_string();
+            format!("stopped: {} {place}", text.trim_start_matches("wasm trap: "))
+        }
+        None => format!("stopped: {} {place}", error.root_cause()),
+    }
+}
+
+/// Where it ended: the function's name if the component has names, else its number.
+fn place(error: &Error) -> String {
+    let frame = error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first());
+    match frame.map(|frame| (frame.func_name(), frame.func_index())) {
+        Some((Some(name), _)) => format!("in function `{name}`"),
+        Some((None, index)) => format!("in function {index}"),
+        None => "outside of any function".to_owned(),
+    }
+}
+
+/// `failure` as it may leave: one line, no secrets, not too long.
+pub(crate) fn tidy(failure: Failure, redactor: &Redactor) -> Failure {
+    let mut message = redactor.redact(&clean_line(&redactor.redact(&failure.message))).into_owned();
+    shorten(&mut message, MAX_MESSAGE);
+    Failure { kind: failure.kind, message }
+}

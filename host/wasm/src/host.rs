@@ -1,0 +1,316 @@
+//! The components of a plan, linked for each step, and the port through which the engine calls them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use runner_capabilities::{
+    Capability, GrantSet, Limits,
+    filesystem::Tree,
+    host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
+    log::Line,
+    network::Dialer,
+    secrets::{Redactor, SecretBytes},
+};
+use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunner};
+use runner_model::{
+    Failure, FailureKind, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step, StepIndex, Uses,
+};
+use tokio::time::Instant;
+
+use crate::{
+    answer::Judge,
+    engine::Counting,
+    failure,
+    guest,
+    inspect::LoadError,
+    kind::Kind,
+    loader::{Known, Loader, linked},
+};
+
+/// What a host is told of its surroundings.
+#[derive(Debug, Clone, Default)]
+pub struct HostOptions {
+    /// The environment of the runner; a step sees of it what it is granted.
+    pub env: BTreeMap<String, String>,
+    /// The bytes of the pipeline's secrets.
+    pub secrets: BTreeMap<SecretName, Vec<u8>>,
+}
+
+/// The components of a plan, ready to be called. Clones share everything.
+#[derive(Clone)]
+pub struct Host(Arc<Loaded>);
+
+struct Loaded {
+    loader: Loader,
+    steps: Vec<Option<LoadedStep>>,
+    dialer: Arc<Dialer>,
+    redactor: Arc<Redactor>,
+}
+
+/// One step: its component, linked with its grants and no others.
+struct LoadedStep {
+    id: String,
+    known: Arc<Known>,
+    kind: Arc<Kind>,
+    counting: Counting,
+    grants: Arc<GrantSet>,
+    limits: Limits,
+    tree: Option<Arc<Tree>>,
+    secrets: Arc<SecretBytes>,
+    env: Arc<BTreeMap<String, String>>,
+}
+
+/// Components that are linked alike: same plugin, same engine, same capabilities granted.
+type LinkKey = (PluginIndex, Counting, Vec<Capability>);
+
+impl Host {
+    /// Loads every component of `plan` and links it for every step.
+    ///
+    /// # Errors
+    ///
+    /// Every plugin that cannot be used, each with one reason. Nothing was called but `describe`.
+    pub async fn load(
+        loader: &Loader,
+        plan: &Plan,
+        options: HostOptions,
+    ) -> Result<Self, Vec<(PluginAlias, LoadError)>> {
+        Self::load_with(loader, plan, options, Dialer::system()).await
+    }
+
+    /// As [`Host::load`], with another way to connect: for tests, and for machines with a certificate authority of their
+    /// own.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Host::load`].
+    pub async fn load_with(
+        loader: &Loader,
+        plan: &Plan,
+        options: HostOptions,
+        dialer: Dialer,
+    ) -> Result<Self, Vec<(PluginAlias, LoadError)>> {
+        let plugins = know_all(loader, &plan.header).await?;
+        let mut linking = Linking { loader, header: &plan.header, plugins, options: &options, links: HashMap::new(), tree: None };
+        let mut steps = Vec::with_capacity(plan.steps.len());
+        let mut errors = Vec::new();
+        for step in &plan.steps {
+            let Uses::Plugin(index) = step.uses else {
+                steps.push(None);
+                continue;
+            };
+            match linking.step(step, index).await {
+                Ok(loaded) => steps.push(Some(loaded)),
+                Err(error) => errors.push((linking.alias(index), error)),
+            }
+        }
+        if !errors.is_empty() {
+            errors.dedup_by(|(later, _), (earlier, _)| later == earlier);
+            return Err(errors);
+        }
+        let redactor = Arc::new(Redactor::new(options.secrets.values().map(Vec::as_slice)));
+        Ok(Self(Arc::new(Loaded { loader: loader.clone(), steps, dialer: Arc::new(dialer), redactor })))
+    }
+}
+
+/// Reads, compiles and asks all plugins at once, and holds their digests against the plan.
+async fn know_all(loader: &Loader, header: &PlanHeader) -> Result<Vec<Arc<Known>>, Vec<(PluginAlias, LoadError)>> {
+    let known = futures::future::join_all(header.plugins.iter().map(|plugin| async {
+        let known = loader.know_file(Path::new(&plugin.path)).await?;
+        if known.digest == plugin.digest {
+            Ok(known)
+        } else {
+            Err(LoadError::Changed { expected: plugin.digest.clone(), found: known.digest.clone() })
+        }
+    }));
+    let mut plugins = Vec::new();
+    let mut errors = Vec::new();
+    for (plugin, known) in header.plugins.iter().zip(known.await) {
+        match known {
+            Ok(known) => plugins.push(known),
+            Err(error) => errors.push((plugin.alias.clone(), error)),
+        }
+    }
+    if errors.is_empty() { Ok(plugins) } else { Err(errors) }
+}
+
+/// Links step after step, and shares what is alike.
+struct Linking<'a> {
+    loader: &'a Loader,
+    header: &'a PlanHeader,
+    plugins: Vec<Arc<Known>>,
+    options: &'a HostOptions,
+    links: HashMap<LinkKey, Arc<Kind>>,
+    tree: Option<Arc<Tree>>,
+}
+
+impl Linking<'_> {
+    fn alias(&self, index: PluginIndex) -> PluginAlias {
+        self.header.plugins.get(index.get()).map_or_else(|| PluginAlias::new("?"), |plugin| plugin.alias.clone())
+    }
+
+    async fn step(&mut self, step: &Step, index: PluginIndex) -> Result<LoadedStep, LoadError> {
+        let Some(known) = self.plugins.get(index.get()).cloned() else {
+            unreachable!("a plan's steps use the plan's plugins");
+        };
+        let counting = if step.limits.fuel.is_some() { Counting::Fuel } else { Counting::Nothing };
+        let granted =
+            known.surface.linked.iter().copied().filter(|capability| step.grants.rules().serves(*capability)).collect();
+        let key = (index, counting, granted);
+        let kind = match self.links.get(&key) {
+            Some(kind) => Arc::clone(kind),
+            None => {
+                let component = self.loader.compile(&known.digest, &known.bytes, counting).await?;
+                let engine = self.loader.shared.engines.get(counting);
+                let kind = Arc::new(linked(engine, &component, &known.surface, &step.grants)?);
+                self.links.insert(key, Arc::clone(&kind));
+                kind
+            }
+        };
+        Ok(LoadedStep {
+            id: step.id.to_string(),
+            kind,
+            counting,
+            limits: step.limits,
+            tree: if step.grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
+            secrets: Arc::new(self.secrets(step, index)),
+            env: Arc::new(self.env(step)),
+            grants: Arc::new(step.grants.clone()),
+            known,
+        })
+    }
+
+    fn tree(&mut self) -> Result<Arc<Tree>, LoadError> {
+        if let Some(tree) = &self.tree {
+            return Ok(Arc::clone(tree));
+        }
+        let path = &self.header.directory;
+        let tree = Tree::open(Path::new(path))
+            .map_err(|error| LoadError::Directory { path: path.clone(), reason: error.to_string() })?;
+        Ok(Arc::clone(self.tree.insert(Arc::new(tree))))
+    }
+
+    /// The secrets that the step lists and whose `allow` names its plugin. The grant is asked at each call.
+    fn secrets(&self, step: &Step, index: PluginIndex) -> SecretBytes {
+        let alias = self.alias(index);
+        let mut secrets = SecretBytes::default();
+        for name in &step.secrets {
+            let allowed = self.header.secrets.get(name).is_some_and(|source| source.allow.contains(&alias));
+            if let (true, Some(bytes)) = (allowed, self.options.secrets.get(name)) {
+                secrets.insert(name.as_str(), bytes);
+            }
+        }
+        secrets
+    }
+
+    /// The step's own variables over the granted ones of the host.
+    fn env(&self, step: &Step) -> BTreeMap<String, String> {
+        let granted = step.grants.rules().env.names();
+        let mut env: BTreeMap<String, String> = granted
+            .filter_map(|name| self.options.env.get(name).map(|value| (name.to_owned(), value.clone())))
+            .collect();
+        env.extend(step.env.iter().map(|(name, value)| (name.clone(), value.clone())));
+        env
+    }
+}
+
+impl StepRunner for Host {
+    fn call(&self, call: Call, on_log: Arc<dyn Fn(LogLine) + Send + Sync>) -> BoxFuture<CallReport> {
+        let loaded = Arc::clone(&self.0);
+        Box::pin(async move { loaded.call(call, on_log).await })
+    }
+}
+
+impl Loaded {
+    async fn call(&self, call: Call, on_log: Arc<dyn Fn(LogLine) + Send + Sync>) -> CallReport {
+        let Some(step) = self.step(call.step) else {
+            let message = "a fault of the runner: this step has no plugin to call";
+            return CallReport {
+                result: Err(Failure::new(FailureKind::Internal, message)),
+                log: Vec::new(),
+                dropped: 0,
+                denied: Vec::new(),
+            };
+        };
+        let redactor = Arc::clone(&self.redactor);
+        let on_line = Box::new(move |line: &Line| on_log(shown(line)));
+        let ledger = Arc::new(Ledger::new(step.limits, redactor, on_line));
+        let result = self.ask(step, call, &ledger).await.map_err(|failure| failure::tidy(failure, &self.redactor));
+        let record = ledger.finish();
+        CallReport {
+            result,
+            log: record.lines.iter().map(shown).collect(),
+            dropped: record.dropped,
+            denied: record.refusals,
+        }
+    }
+
+    fn step(&self, index: StepIndex) -> Option<&LoadedStep> {
+        self.steps.get(index.get())?.as_ref()
+    }
+
+    async fn ask(&self, step: &LoadedStep, call: Call, ledger: &Arc<Ledger>) -> Result<Reply, Failure> {
+        step.known.schema.check(&call.config).map_err(|why| Failure::new(FailureKind::InvalidConfig, why))?;
+        let time = call.time.min(Duration::from_millis(step.limits.time_ms));
+        let request = types::Request {
+            run_id: call.run.to_string(),
+            step_id: step.id.clone(),
+            attempt: call.attempt,
+            config: call.config.to_string(),
+        };
+        let context = self.context(step, Instant::now() + time, ledger);
+        let running = self.loader.shared.engines.running();
+        // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
+        let asked = tokio::time::timeout(time, async {
+            let internal = |error: String| Failure::new(FailureKind::Internal, format!("a fault of the runner: {error}"));
+            let context = if step.known.surface.wasi.is_empty() {
+                context
+            } else {
+                tokio::task::spawn_blocking(|| context.with_wasi())
+                    .await
+                    .map_err(|error| internal(error.to_string()))?
+                    .map_err(|error| Failure::new(FailureKind::Unavailable, format!("its files cannot be made ready: {error}")))?
+            };
+            let engine = self.loader.shared.engines.get(step.counting);
+            let mut store = guest::store(engine, context, step.limits.memory, step.limits.fuel)
+                .map_err(|error| internal(error.to_string()))?;
+            step.kind
+                .call(&mut store, &request, call.operation)
+                .await
+                .map_err(|error| failure::of_call(&error, store.data(), &step.limits))
+        })
+        .await;
+        drop(running);
+        let answered = asked.map_err(|_| failure::timed_out(time, &step.limits))??;
+        let judge = Judge {
+            redactor: &self.redactor,
+            outputs: &step.known.manifest.outputs,
+            room: ledger.output_left(),
+        };
+        match answered {
+            Ok(raw) => judge.reply(raw),
+            Err(failure) => Err(judge.failure(&failure)),
+        }
+    }
+
+    fn context(&self, step: &LoadedStep, deadline: Instant, ledger: &Arc<Ledger>) -> Context {
+        Context::new(Surroundings {
+            grants: Arc::clone(&step.grants),
+            limits: step.limits,
+            deadline,
+            tree: step.tree.clone(),
+            secrets: Arc::clone(&step.secrets),
+            dialer: Arc::clone(&self.dialer),
+            time: Arc::clone(&self.loader.shared.time),
+            ledger: Arc::clone(ledger),
+            env: Arc::clone(&step.env),
+        })
+    }
+}
+
+fn shown(line: &Line) -> LogLine {
+    LogLine { level: line.level.as_str(), text: line.text.clone() }
+}

@@ -1,0 +1,157 @@
+//! What must never depend on what, held against `cargo metadata` and the source text.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// For each crate of ours, the crates of ours that it may use. ARCHITECTURE.md says why.
+const ARROWS: [(&str, &[&str]); 9] = [
+    ("runner-capabilities", &[]),
+    ("runner-expression", &[]),
+    ("runner-model", &["runner-capabilities", "runner-expression"]),
+    ("runner-journal", &["runner-capabilities", "runner-expression", "runner-model"]),
+    ("runner-pipeline", &["runner-capabilities", "runner-expression", "runner-model"]),
+    ("runner-engine", &["runner-capabilities", "runner-expression", "runner-journal", "runner-model"]),
+    ("runner-wasm", &["runner-capabilities", "runner-engine", "runner-journal", "runner-model"]),
+    ("runner-report", &["runner-capabilities", "runner-journal", "runner-model"]),
+    (
+        "runner-cli",
+        &[
+            "runner-capabilities",
+            "runner-engine",
+            "runner-expression",
+            "runner-journal",
+            "runner-model",
+            "runner-pipeline",
+            "runner-report",
+            "runner-wasm",
+        ],
+    ),
+];
+
+/// Crates from outside that only these crates of ours may name.
+const KEEPERS: [(&str, &[&str]); 8] = [
+    ("wasmtime", &["runner-capabilities", "runner-wasm"]),
+    ("wasmtime-wasi", &["runner-capabilities", "runner-wasm"]),
+    ("wasmtime-wasi-http", &["runner-capabilities", "runner-wasm"]),
+    ("hyper", &["runner-capabilities"]),
+    ("cap-std", &["runner-capabilities"]),
+    ("cel", &["runner-expression"]),
+    ("saphyr-parser", &["runner-pipeline"]),
+    ("clap", &["runner-cli"]),
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace").to_owned()
+}
+
+/// Crate name to the crates that its non-test code names.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata =
+        MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec().expect("cargo metadata");
+    metadata
+        .packages
+        .iter()
+        .map(|package| {
+            let named = package
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.kind == DependencyKind::Normal)
+                .map(|dependency| dependency.name.clone())
+                .collect();
+            (package.name.to_string(), named)
+        })
+        .collect()
+}
+
+#[test]
+fn the_arrows_between_crates_are_the_documented_ones() {
+    let dependencies = dependencies();
+    let mut forbidden = Vec::new();
+    for (name, allowed) in ARROWS {
+        for used in dependencies[name].iter().filter(|used| used.starts_with("runner-")) {
+            if !allowed.contains(&used.as_str()) {
+                forbidden.push(format!("{name} -> {used}"));
+            }
+        }
+    }
+    assert_eq!(forbidden, Vec::<String>::new());
+}
+
+#[test]
+fn crates_from_outside_stay_with_their_keepers() {
+    let mut forbidden = Vec::new();
+    for (name, named) in dependencies().iter().filter(|(name, _)| ARROWS.iter().any(|(ours, _)| ours == name)) {
+        for (outside, keepers) in KEEPERS {
+            if named.contains(outside) && !keepers.contains(&name.as_str()) {
+                forbidden.push(format!("{name} -> {outside}"));
+            }
+        }
+    }
+    assert_eq!(forbidden, Vec::<String>::new());
+}
+
+#[test]
+fn plugins_use_nothing_of_the_host() {
+    let forbidden: Vec<String> = dependencies()
+        .into_iter()
+        .filter(|(name, _)| root().join("plugins").join(name).is_dir() || name == "runner-plugin")
+        .flat_map(|(name, named)| {
+            named
+                .into_iter()
+                .filter(|used| used.starts_with("runner-") && used != "runner-plugin")
+                .map(move |used| format!("{name} -> {used}"))
+        })
+        .collect();
+    assert_eq!(forbidden, Vec::<String>::new());
+}
+
+/// Words that open a socket, and the one file that may.
+#[test]
+fn one_file_opens_sockets() {
+    let sockets = ["TcpStream::connect", "TcpSocket", "UdpSocket", "UnixStream", "lookup_host", "to_socket_addrs"];
+    let found = files_with(&sockets);
+    assert_eq!(found, ["host/capabilities/src/network/dialer.rs"]);
+}
+
+/// The environment is read in one file, the wall clock in one other.
+#[test]
+fn one_file_reads_the_environment_and_one_the_clock() {
+    assert_eq!(files_with(&["env::var(", "env::vars(", "env::var_os(", "env::vars_os("]), ["host/cli/src/environment.rs"]);
+    assert_eq!(files_with(&["SystemTime::now"]), ["host/capabilities/src/host/clock.rs", "host/cli/src/clock.rs"]);
+}
+
+/// The files of the host whose code outside comments and tests holds one of `words`.
+fn files_with(words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut folders = vec![root().join("host")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the host").map(|entry| entry.expect("an entry")) {
+            let path = entry.path();
+            if path.is_dir() && entry.file_name() != "tests" && entry.file_name() != "target" {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test_file(&path) {
+                let text = fs::read_to_string(&path).expect("source text");
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                let hit = code
+                    .lines()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .any(|line| words.iter().any(|word| line.contains(word)));
+                if hit {
+                    let relative = path.strip_prefix(root()).expect("below the root");
+                    found.push(relative.to_string_lossy().into_owned());
+                }
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn is_test_file(path: &Path) -> bool {
+    path.file_stem().is_some_and(|stem| stem == "tests" || stem.to_string_lossy().ends_with("_tests"))
+}

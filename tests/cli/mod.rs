@@ -1,0 +1,5 @@
+//! Commands: what they print.
+
+mod bad_input;
+mod check;
+mod read;

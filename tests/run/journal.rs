@@ -1,0 +1,127 @@
+//! The journal on disk: what damage does, and what a disk that says no does.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use crate::harness::Project;
+
+fn finished() -> Project {
+    let project = Project::with(
+        "
+version: 1
+name: small
+plugins: { gate: { source: guest:gate_answer } }
+steps:
+  ask: { uses: gate, with: { log: [one, two] } }
+",
+    );
+    assert_eq!(project.exec(&[]).code, 0);
+    project
+}
+
+#[test]
+fn json_output_is_the_journal() {
+    let project = Project::with("version: 1\nname: tiny\nsteps:\n  only: { uses: checkpoint }\n");
+    let printed = project.exec(&["--output", "json"]);
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    let types = |text: &str| -> Vec<String> {
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
+        lines.map(|entry| entry["type"].as_str().expect("a type").to_owned()).collect()
+    };
+    let written = fs::read_to_string(project.run_directory().join("journal.jsonl")).unwrap();
+    assert_eq!(types(&printed.stdout), types(&written));
+    assert_eq!(types(&written), ["run-started", "step-started", "step-ended", "run-decided", "run-finished"]);
+}
+
+/// Crash test T15: never a wrong verdict from a damaged journal.
+#[test]
+fn a_journal_altered_anywhere_is_refused_or_shortened_and_never_misread() {
+    let project = finished();
+    let path = project.run_directory().join("journal.jsonl");
+    let whole = fs::read(&path).unwrap();
+    // Every 7th byte: each line is hit dozens of times, and the test stays within seconds.
+    for position in (0..whole.len()).step_by(7) {
+        let mut altered = whole.clone();
+        altered[position] ^= 0x04;
+        fs::write(&path, &altered).unwrap();
+        let shown = project.runner(&["show"]);
+        let last_line = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap();
+        if position <= last_line {
+            assert_eq!(shown.code, 1, "byte {position}: {}", shown.stdout);
+        }
+        assert!(!shown.stderr.contains("panicked"), "byte {position}: {}", shown.stderr);
+    }
+}
+
+#[test]
+fn a_journal_cut_anywhere_tells_less_and_nothing_wrong() {
+    let project = finished();
+    let path = project.run_directory().join("journal.jsonl");
+    let whole = fs::read(&path).unwrap();
+    for length in (1..whole.len()).step_by(13) {
+        fs::write(&path, &whole[..length]).unwrap();
+        let shown = project.runner(&["show"]);
+        assert!(!shown.stderr.contains("panicked"), "{length} bytes: {}", shown.stderr);
+        assert!(!shown.stdout.contains("succeeded"), "{length} bytes: {}", shown.stdout);
+    }
+}
+
+#[test]
+fn a_state_directory_that_cannot_be_written_starts_nothing() {
+    // Permissions do not stop root; a file in the way does.
+    let project = Project::with(
+        "
+version: 1
+name: nowhere
+plugins: { action: { source: guest:action_file, grants: { filesystem: { write: [world] } } } }
+steps:
+  change: { uses: action, with: { path: world, text: new } }
+",
+    );
+    project.write("world", "old");
+    project.write("state", "a file");
+    let run = project.exec(&["--state-dir", "state"]);
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!(project.read("world"), "old");
+}
+
+/// Crash test T14: a full disk stops the run before the next effect.
+#[test]
+fn a_full_disk_stops_the_run_before_the_next_change() {
+    let project = Project::with(
+        "
+version: 1
+name: full
+plugins:
+  gate:   { source: guest:gate_answer }
+  action: { source: guest:action_file, grants: { filesystem: { write: [world, calls] } } }
+steps:
+  talk:   { uses: gate, with: { outputs: { value: '${{ inputs.long }}' } } }
+  change: { uses: action, needs: [talk], with: { path: world, text: new, record: calls } }
+inputs: { long: { default: x } }
+",
+    );
+    project.write("world", "old");
+    project.write("calls", "");
+    // A file size limit is what a full disk looks like to one process, and needs no root.
+    let mut command = project.command(&[]);
+    let program = command.get_program().to_owned();
+    let long = format!("long={}", "x".repeat(60_000));
+    let mut limited = std::process::Command::new("bash");
+    limited
+        .args(["-c", "ulimit -f 64; trap '' XFSZ; exec \"$0\" \"$@\""])
+        .arg(program)
+        .args(["exec", "pipeline.yaml", "--input", &long])
+        .current_dir(project.path("."))
+        .env("XDG_CACHE_HOME", crate::harness::target().join("e2e-cache"));
+    command.arg("--version");
+    let run = project.finish(limited.output().unwrap());
+    assert_eq!(run.code, 1, "{}", run.stderr);
+    assert_eq!((project.read("world"), project.read("calls")), ("old".to_owned(), String::new()));
+}
+
+#[test]
+fn a_run_is_private_to_its_user() {
+    let project = finished();
+    let mode = |name: &str| fs::metadata(project.run_directory().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("journal.jsonl"), mode("plan.json")), (0o700, 0o600, 0o600));
+}
