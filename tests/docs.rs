@@ -37,7 +37,11 @@ fn the_readme_lists_the_exit_codes_of_the_program() {
 fn the_readme_names_every_command() {
     let readme = document("README.md");
     let help = Project::new().runner(&["--help"]).stdout;
-    let commands = help.split("Commands:").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("a list of commands");
+    let commands = help
+        .split("Commands:")
+        .nth(1)
+        .and_then(|rest| rest.split("\n\n").next())
+        .expect("a list of commands");
     let missing: Vec<&str> = commands
         .lines()
         .filter_map(|line| line.strip_prefix("  ")?.split(' ').next())
@@ -59,7 +63,9 @@ fn the_reference_and_the_schema_know_the_same_keys() {
     let documented = |heading: &str| -> Vec<String> {
         let mut keys: Vec<String> = table(&text, heading)
             .iter()
-            .flat_map(|cells| cells[0].split(", ").map(|key| key.trim_matches('`').to_owned()).collect::<Vec<_>>())
+            .flat_map(|cells| {
+                cells[0].split(", ").map(|key| key.trim_matches('`').to_owned()).collect::<Vec<_>>()
+            })
             .collect();
         keys.sort();
         keys

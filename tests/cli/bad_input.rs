@@ -13,12 +13,13 @@ fn texts_that_are_no_pipeline_are_refused_with_their_place() {
     let deep = "[".repeat(100_000);
     let bomb = format!(
         "x-a: &a [1,1,1,1,1,1,1,1,1,1]\n{}version: 1\nname: bomb\nsteps: {{ s: {{ uses: checkpoint, with: *i }} }}\n",
-        ["b", "c", "d", "e", "f", "g", "h", "i"]
-            .windows(2)
-            .fold("x-b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n".to_owned(), |text, pair| {
+        ["b", "c", "d", "e", "f", "g", "h", "i"].windows(2).fold(
+            "x-b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\n".to_owned(),
+            |text, pair| {
                 let (from, to) = (pair[0], pair[1]);
                 format!("{text}x-{to}: &{to} [{}]\n", vec![format!("*{from}"); 10].join(","))
-            })
+            }
+        )
     );
     let utf16: Vec<u8> = "version: 1".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let table: [(&str, &[u8]); 9] = [

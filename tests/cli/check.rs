@@ -77,17 +77,24 @@ steps:
     .file("parts/gates.yaml", "plugins: { gate: { source: guest:gate_answer } }\nsteps:\n  second: { uses: gate, needs: [first] }\n");
     assert_eq!(project.exec(&[]).code, 0);
     assert_eq!(project.results(), ["first success", "second success"]);
-    project.write("parts/gates.yaml", crate::harness::with_components("plugins: { gate: { source: guest:gate_answer } }\nsteps:\n  first: { uses: gate }\n"));
+    project.write(
+        "parts/gates.yaml",
+        crate::harness::with_components(
+            "plugins: { gate: { source: guest:gate_answer } }\nsteps:\n  first: { uses: gate }\n",
+        ),
+    );
     insta::assert_snapshot!(project.runner(&["check", "pipeline.yaml"]).all());
 }
 
 /// 10,000 steps are checked; how long it takes is measured by the benchmarks.
 #[test]
 fn ten_thousand_steps_are_checked() {
-    let mut pipeline = "version: 1\nname: large\nplugins: { gate: { source: guest:gate_answer } }\nsteps:\n".to_owned();
+    let mut pipeline =
+        "version: 1\nname: large\nplugins: { gate: { source: guest:gate_answer } }\nsteps:\n".to_owned();
     for step in 0..10_000 {
         let needs = if step == 0 { String::new() } else { format!(", needs: [s{}]", step - 1) };
-        pipeline.push_str(&format!("  s{step}: {{ uses: gate{needs}, with: {{ summary: 'step {step}' }} }}\n"));
+        pipeline
+            .push_str(&format!("  s{step}: {{ uses: gate{needs}, with: {{ summary: 'step {step}' }} }}\n"));
     }
     let run = Project::with(&pipeline).runner(&["check", "pipeline.yaml"]);
     assert_eq!(run.code, 0, "{}", run.stderr);

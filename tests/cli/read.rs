@@ -47,10 +47,16 @@ fn a_run_is_shown_while_it_runs_and_afterwards() {
 fn a_plan_and_a_graph_are_drawn_without_running() {
     let project = project();
     insta::assert_snapshot!("plan", project.runner(&["plan", "pipeline.yaml"]).all());
-    insta::assert_snapshot!("mermaid", project.runner(&["graph", "pipeline.yaml", "--format", "mermaid"]).all());
+    insta::assert_snapshot!(
+        "mermaid",
+        project.runner(&["graph", "pipeline.yaml", "--format", "mermaid"]).all()
+    );
     insta::assert_snapshot!("dot", project.runner(&["graph", "pipeline.yaml", "--format", "dot"]).all());
     let svg = project.runner(&["graph", "pipeline.yaml"]);
-    assert_eq!((svg.code, svg.stdout.starts_with("<svg"), svg.stdout.trim_end().ends_with("</svg>")), (0, true, true));
+    assert_eq!(
+        (svg.code, svg.stdout.starts_with("<svg"), svg.stdout.trim_end().ends_with("</svg>")),
+        (0, true, true)
+    );
     assert!(!project.path(".runner").exists(), "nothing was started");
 }
 

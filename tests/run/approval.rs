@@ -44,7 +44,11 @@ fn an_approval_is_answered_from_another_terminal() {
         wait_for_question(&mut child);
         let run = project.run_id();
         let status = project.runner(&["status"]);
-        assert!(status.stdout.contains("go-live") && status.stdout.contains("Release v1?"), "{}", status.stdout);
+        assert!(
+            status.stdout.contains("go-live") && status.stdout.contains("Release v1?"),
+            "{}",
+            status.stdout
+        );
         let wrong = project.runner(&[answer, &run, "deploy"]);
         assert_eq!(wrong.code, 2, "{}", wrong.stderr);
         let answered = project.runner(&[answer, &run, "go-live", "--reason", "checked"]);
@@ -54,7 +58,8 @@ fn an_approval_is_answered_from_another_terminal() {
         assert_eq!(project.results(), results);
         let again = project.runner(&[answer, &run, "go-live"]);
         assert_eq!(again.code, 2, "{}", again.stderr);
-        let recorded = project.journal().into_iter().find(|entry| entry["type"] == "approval-answered").unwrap();
+        let recorded =
+            project.journal().into_iter().find(|entry| entry["type"] == "approval-answered").unwrap();
         assert_eq!(recorded["reason"], "checked");
     }
 }

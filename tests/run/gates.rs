@@ -65,16 +65,19 @@ steps:
         let run = project.exec(&[]);
         assert_eq!(run.code, 4, "{with}: {}", run.stderr);
         assert_eq!(project.results(), ["ask error", "after skipped"], "{with}");
-        let ended = project.journal().into_iter().find(|entry| entry["type"] == "step-ended").expect("an end");
+        let ended =
+            project.journal().into_iter().find(|entry| entry["type"] == "step-ended").expect("an end");
         assert_eq!(ended["failure"]["kind"], kind, "{with}: {ended}");
     }
 }
 
 #[test]
 fn an_inconclusive_answer_passes_only_if_the_pipeline_says_so() {
-    for (policy, code, result) in
-        [("", 3, "failure"), (", on_inconclusive: fail", 3, "failure"), (", on_inconclusive: pass", 0, "success")]
-    {
+    for (policy, code, result) in [
+        ("", 3, "failure"),
+        (", on_inconclusive: fail", 3, "failure"),
+        (", on_inconclusive: pass", 0, "success"),
+    ] {
         let project = Project::with(&format!(
             "
 version: 1
@@ -85,7 +88,12 @@ steps:
 "
         ));
         let run = project.exec(&[]);
-        assert_eq!((run.code, project.results()), (code, vec![format!("ask {result}")]), "{policy} {}", run.stderr);
+        assert_eq!(
+            (run.code, project.results()),
+            (code, vec![format!("ask {result}")]),
+            "{policy} {}",
+            run.stderr
+        );
     }
 }
 
@@ -106,7 +114,7 @@ steps:
     assert_eq!(project.exec(&[]).code, 0);
     let mut results = project.results();
     results.sort();
-    assert_eq!(results, ["after success", "broken success", "shadow success"]);
+    assert_eq!(results, ["after success", "broken error", "shadow success"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ version: 1
 name: tell
 plugins:
   gate:   {{ source: guest:gate_answer }}
-  notify: {{ source: guest:notify_file, grants: {{ filesystem: {{ write: [events] }} }} }}
+  notify: {{ source: guest:notify_file, grants: {{ filesystem: {{ write: [events, more-events] }} }} }}
   action: {{ source: guest:action_file, grants: {{ filesystem: {{ write: [world] }} }} }}
 steps:
   hello:  {{ uses: notify, with: {{ path: events, text: hello }} }}
@@ -24,16 +24,18 @@ finally:
 notify:
   - {{ on: [run.succeeded], uses: notify, with: {{ path: events, text: good }} }}
   - {{ on: [run.failed], uses: notify, severity: error, with: {{ path: events, text: 'bad at ${{{{ run.failed_step }}}}' }} }}
-  - {{ on: [run.rolled_back], uses: notify, severity: warning, with: {{ path: events }} }}
+  - {{ on: [run.rolled_back], uses: notify, severity: warning, with: {{ path: more-events }} }}
 "
     ));
     project.write("events", "");
+    project.write("more-events", "");
     project.write("world", "old");
     project
 }
 
 fn events(project: &Project) -> Vec<String> {
-    let events = project.read("events");
+    // A file each, because notifiers run at the same time.
+    let events = project.read("events") + &project.read("more-events");
     let mut events: Vec<String> = events
         .lines()
         .map(|line| {
@@ -74,7 +76,8 @@ fn finally_runs_after_the_world_is_settled_and_decides_nothing() {
         let project = project(decision);
         assert_eq!(project.exec(&[]).code, code);
         let journal = project.journal();
-        let position = |wanted: &dyn Fn(&Value) -> bool| journal.iter().position(wanted).expect("it is there");
+        let position =
+            |wanted: &dyn Fn(&Value) -> bool| journal.iter().position(wanted).expect("it is there");
         let decided = position(&|entry| entry["type"] == "run-decided");
         let tidied = position(&|entry| entry["type"] == "step-ended" && entry["step"] == "tidy");
         assert!(decided < tidied);

@@ -28,8 +28,16 @@ fn a_polled_step_is_decided_by_the_documented_rules() {
         ("unhealthy healthy", "failure_limit: -1, deadline: 60s", (0, "wait success")),
         ("healthy unhealthy", "count: 3", (3, "wait failure")),
         ("healthy unhealthy healthy", "count: 3, failure_limit: 1", (0, "wait success")),
-        ("unhealthy healthy healthy healthy", "consecutive_successes: 3, failure_limit: 1", (0, "wait success")),
-        ("healthy healthy unhealthy", "count: 3, consecutive_successes: 3, failure_limit: 5", (3, "wait failure")),
+        (
+            "unhealthy healthy healthy healthy",
+            "consecutive_successes: 3, failure_limit: 1",
+            (0, "wait success"),
+        ),
+        (
+            "healthy healthy unhealthy",
+            "count: 3, consecutive_successes: 3, failure_limit: 5",
+            (3, "wait failure"),
+        ),
         ("degraded", "consecutive_successes: 2", (0, "wait warn")),
         ("unknown", "count: 2", (3, "wait failure")),
         ("unknown healthy", "count: 2, inconclusive_limit: 1", (0, "wait success")),
@@ -39,8 +47,11 @@ fn a_polled_step_is_decided_by_the_documented_rules() {
         ("gone", "error_limit: -1, deadline: 50ms", (4, "wait error")),
         ("healthy", "consecutive_successes: 1000, deadline: 50ms", (3, "wait failure")),
     ];
-    let decided: Vec<_> = table.iter().map(|(answers, poll, _)| (*answers, *poll, polled(answers, poll))).collect();
-    let expected: Vec<_> =
-        table.iter().map(|(answers, poll, (code, result))| (*answers, *poll, (*code, (*result).to_owned()))).collect();
+    let decided: Vec<_> =
+        table.iter().map(|(answers, poll, _)| (*answers, *poll, polled(answers, poll))).collect();
+    let expected: Vec<_> = table
+        .iter()
+        .map(|(answers, poll, (code, result))| (*answers, *poll, (*code, (*result).to_owned())))
+        .collect();
     assert_eq!(decided, expected);
 }

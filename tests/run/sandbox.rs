@@ -21,7 +21,7 @@ fn echo() -> u16 {
             let length = stream.read(&mut request).unwrap_or(0);
             let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
             // A client that went away is its own business.
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&request[..length]));
+            let _gone = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&request[..length]));
         }
     });
     port
@@ -46,13 +46,22 @@ fn reach(project: &Project, port: u16, with: &Value) -> (i32, Value, Vec<String>
     project.write("pipeline.yaml", project_file);
     let run = project.exec(&[]);
     let journal = project.journal();
-    let ended = journal.iter().find(|entry| entry["type"] == "step-ended").unwrap_or_else(|| panic!("{}", run.stderr));
+    let ended = journal
+        .iter()
+        .find(|entry| entry["type"] == "step-ended")
+        .unwrap_or_else(|| panic!("{}", run.stderr));
     let denied = journal
         .iter()
         .filter(|entry| entry["type"] == "capability-denied")
-        .map(|entry| entry["refusal"]["request"].as_str().expect("a request").replace(&port.to_string(), "PORT"))
+        .map(|entry| {
+            entry["refusal"]["request"].as_str().expect("a request").replace(&port.to_string(), "PORT")
+        })
         .collect();
-    let answer = if ended["ending"] == "answered" { ended["outcome"]["outputs"].clone() } else { ended["failure"]["kind"].clone() };
+    let answer = if ended["ending"] == "answered" {
+        ended["outcome"]["outputs"].clone()
+    } else {
+        ended["failure"]["kind"].clone()
+    };
     (run.code, answer, denied)
 }
 
@@ -70,7 +79,7 @@ fn what_is_granted_works() {
         (json!({ "read": "readable.txt" }), json!({ "text": "may be read" })),
         (json!({ "read": "folder/inner.txt" }), json!({ "text": "inside" })),
         (json!({ "list": "folder" }), json!({ "names": ["inner.txt"] })),
-        (json!({ "write": { "path": "writable.txt", "text": "new" } }), json!({})),
+        (json!({ "write": { "path": "writable.txt", "text": "new" } }), Value::Null),
         (json!({ "reveal": "token", "tolerate": true }), json!({ "errors": [], "revealed": "s3cr3t-t0ken" })),
     ];
     for (with, outputs) in table {
@@ -92,19 +101,22 @@ fn what_is_not_granted_is_denied_and_named() {
         (json!({ "read": "../pipeline.yaml" }), "read ../pipeline.yaml"),
         (json!({ "read": "/etc/passwd" }), "read /etc/passwd"),
         (json!({ "read": "folder/../hidden.txt" }), "read folder/../hidden.txt"),
-        (json!({ "read": "folder/link" }), "read folder/link"),
+        (json!({ "read": "folder/link" }), "follow `folder/link`"),
         (json!({ "write": { "path": "readable.txt", "text": "x" } }), "write readable.txt"),
         (json!({ "write": { "path": "folder/new", "text": "x" } }), "write folder/new"),
         (json!({ "list": "." }), "read ."),
         (url("127.0.0.1", "/closed"), "GET http://127.0.0.1:PORT/closed"),
-        (url("127.0.0.1", "/open?more=1"), "GET http://127.0.0.1:PORT/open*"),
+        (url("127.0.0.1", "/open?more=1"), "GET http://127.0.0.1:PORT/open?*"),
         (url("localhost", "/open"), "GET http://localhost:PORT/open"),
         (url("[::1]", "/open"), "GET http://[::1]:PORT/open"),
         (url("[::ffff:127.0.0.1]", "/open"), "GET http://[::ffff:7f00:1]:PORT/open"),
         (url("169.254.169.254", "/latest"), "GET http://169.254.169.254:PORT/latest"),
-        (json!({ "http": { "url": format!("http://127.0.0.1:{port}/open"), "method": "POST" } }), "POST http://127.0.0.1:PORT/open"),
+        (
+            json!({ "http": { "url": format!("http://127.0.0.1:{port}/open"), "method": "POST" } }),
+            "POST http://127.0.0.1:PORT/open",
+        ),
         (json!({ "tcp": "127.0.0.1:1" }), "tcp://127.0.0.1:1"),
-        (json!({ "secret": "other" }), "secret other"),
+        (json!({ "secret": "other" }), "use the secret `other`"),
     ];
     for (with, request) in table {
         let project = Project::new();
@@ -120,9 +132,13 @@ fn what_is_not_granted_is_denied_and_named() {
 #[test]
 fn a_url_is_judged_in_its_one_canonical_spelling() {
     let port = echo();
-    for (host, granted) in
-        [("2130706433", true), ("0x7f.1", true), ("0177.0.0.1", true), ("127.0.0.1.", true), ("user@127.0.0.1", false)]
-    {
+    for (host, granted) in [
+        ("2130706433", true),
+        ("0x7f.1", true),
+        ("0177.0.0.1", true),
+        ("127.0.0.1.", true),
+        ("user@127.0.0.1", false),
+    ] {
         let project = Project::new();
         let with = json!({ "http": { "url": format!("http://{host}:{port}/open") } });
         let (code, answer, _) = reach(&project, port, &with);
@@ -189,7 +205,8 @@ steps:
     assert_eq!(run.code, 0, "{}", run.stderr);
     let outputs = |step: &str| {
         let journal = project.journal();
-        let ended = journal.iter().find(|entry| entry["type"] == "step-ended" && entry["step"] == step).unwrap();
+        let ended =
+            journal.iter().find(|entry| entry["type"] == "step-ended" && entry["step"] == step).unwrap();
         ended["outcome"]["outputs"].clone()
     };
     let granted = outputs("granted");
@@ -200,7 +217,10 @@ steps:
     assert!(granted["get"]["ok"].as_str().is_some_and(|answer| answer.starts_with("200")), "{granted}");
     assert_eq!(project.read("out/new.txt"), "written");
     let single = outputs("single");
-    assert_eq!((&single["read"], &single["env"]), (&json!({ "ok": "may be read" }), &json!({ "ok": "hello" })));
+    assert_eq!(
+        (&single["read"], &single["env"]),
+        (&json!({ "ok": "may be read" }), &json!({ "ok": "hello" }))
+    );
     let refused = outputs("refused");
     let refusals: Vec<&str> = ["read", "write", "list", "env", "get"]
         .into_iter()
@@ -225,8 +245,7 @@ steps:
     let run = project.exec(&[]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let shown = [run.stderr, project.runner(&["show"]).stdout, project.runner(&["logs"]).stdout].concat();
-    let control: Vec<char> =
-        shown.chars().filter(|sign| sign.is_control() && *sign != '\n').collect();
+    let control: Vec<char> = shown.chars().filter(|sign| sign.is_control() && *sign != '\n').collect();
     assert_eq!(control, Vec::<char>::new(), "{shown:?}");
 }
 
@@ -243,6 +262,11 @@ steps:
 "
         ));
         let run = project.exec(&[]);
-        assert_eq!((run.code, project.results()), (4, vec!["say error".to_owned()]), "{answer}: {}", run.stderr);
+        assert_eq!(
+            (run.code, project.results()),
+            (4, vec!["say error".to_owned()]),
+            "{answer}: {}",
+            run.stderr
+        );
     }
 }

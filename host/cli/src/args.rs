@@ -309,7 +309,8 @@ fn parse_input(text: &str) -> Result<(String, String), String> {
 
 fn parse_fault(text: &str) -> Result<(String, Fault), String> {
     let known = "fail, trap, hang, undo-fail, crash";
-    let (step, fault) = text.rsplit_once(':').ok_or_else(|| format!("expected STEP:FAULT; faults: {known}"))?;
+    let (step, fault) =
+        text.rsplit_once(':').ok_or_else(|| format!("expected STEP:FAULT; faults: {known}"))?;
     let fault = match fault {
         "fail" => Fault::Fail,
         "trap" => Fault::Trap,

@@ -51,7 +51,7 @@ impl Environment {
     /// Writes to stderr. If nobody can read it, nobody does: the exit code still says what happened.
     pub(crate) fn tell(&self, text: &str) {
         use io::Write as _;
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        drop(io::stderr().lock().write_all(text.as_bytes()));
     }
 
     /// Who answers an approval.

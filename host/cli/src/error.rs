@@ -132,7 +132,9 @@ impl CommandError {
             Self::Write { .. } => "make room or choose another place, then do it again".to_owned(),
             Self::Pipeline(_) => String::new(),
             Self::NotAdmitted { run, .. } => {
-                format!("widen the policy, or end the run by hand: `runner show {run}` says what it has changed")
+                format!(
+                    "widen the policy, or end the run by hand: `runner show {run}` says what it has changed"
+                )
             }
             Self::Secret { name, .. } => format!("set it, or change `secrets.{name}.from` in the pipeline"),
             Self::Load { problems } => {

@@ -32,9 +32,13 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // A closed pipe while printing help is nobody's fault.
-            let _ = error.print();
-            return if error.use_stderr() { runner_model::ExitCode::Usage } else { runner_model::ExitCode::Succeeded }
-                .into();
+            drop(error.print());
+            return if error.use_stderr() {
+                runner_model::ExitCode::Usage
+            } else {
+                runner_model::ExitCode::Succeeded
+            }
+            .into();
         }
     };
     match command::dispatch(cli.command, &environment) {

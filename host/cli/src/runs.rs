@@ -27,10 +27,8 @@ pub(crate) fn list(state_dir: &Path) -> Result<Vec<RunId>, CommandError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => return Err(CommandError::Read { path: runs, source }),
     };
-    let mut ids: Vec<RunId> = entries
-        .filter_map(Result::ok)
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .collect();
+    let mut ids: Vec<RunId> =
+        entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
     ids.sort_unstable();
     Ok(ids)
 }
@@ -119,7 +117,8 @@ mod tests {
     #[test]
     fn runs_are_found_by_id_start_or_end_and_the_newest_by_nothing() {
         let state = state();
-        let found = |asked| find(state.path(), asked).map(|id| id.to_string()).map_err(|error| error.to_string());
+        let found =
+            |asked| find(state.path(), asked).map(|id| id.to_string()).map_err(|error| error.to_string());
         assert_eq!(found(None), Ok(NEW.to_owned()));
         assert_eq!(found(Some(OLD)), Ok(OLD.to_owned()));
         assert_eq!(found(Some("01h")), Ok(OLD.to_owned()));

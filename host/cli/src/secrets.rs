@@ -31,17 +31,17 @@ pub(crate) fn read(
                 },
                 SecretOrigin::File(path) => read_file(&directory.join(path)),
             };
-            bytes.map(|bytes| (name.clone(), bytes)).map_err(|reason| CommandError::Secret {
-                name: name.to_string(),
-                reason,
-            })
+            bytes
+                .map(|bytes| (name.clone(), bytes))
+                .map_err(|reason| CommandError::Secret { name: name.to_string(), reason })
         })
         .collect()
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let metadata = fs::metadata(path).map_err(|error| format!("the file `{shown}` cannot be read: {error}"))?;
+    let metadata =
+        fs::metadata(path).map_err(|error| format!("the file `{shown}` cannot be read: {error}"))?;
     if !metadata.is_file() {
         return Err(format!("`{shown}` is not a file"));
     }

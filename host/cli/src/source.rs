@@ -45,7 +45,11 @@ pub(crate) fn checked(args: &PipelineArgs, session: &Session) -> Result<Granted,
 /// # Errors
 ///
 /// What is given does not fit.
-pub(crate) fn planned(granted: Granted, given: &Given, environment: &Environment) -> Result<Planned, CommandError> {
+pub(crate) fn planned(
+    granted: Granted,
+    given: &Given,
+    environment: &Environment,
+) -> Result<Planned, CommandError> {
     let planned = runner_pipeline::plan(granted, given).map_err(pipeline_error)?;
     show_warnings(&planned.warnings, &planned.sources, environment);
     Ok(planned)

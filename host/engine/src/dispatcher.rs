@@ -374,9 +374,6 @@ impl Dispatcher {
     /// The step's `with`, expressions evaluated.
     fn config(&self, step: StepIndex) -> Result<Value, Failure> {
         let template = &self.state.plan().step(step).with;
-        if template.is_literal() {
-            return Ok(template.source().clone());
-        }
         template.render(&self.state.scope(step, &template.references())).map_err(|error| {
             Failure::new(FailureKind::InvalidConfig, format!("`with` has no value: {error}"))
         })

@@ -32,7 +32,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             return Err(wrong());
         }
         smaller_than = rank;
-        total = number.checked_mul(UNITS[rank].1).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
+        total =
+            number.checked_mul(UNITS[rank].1).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
         rest = &rest[length..];
     }
     if total > 366 * 86_400_000 { Err(wrong()) } else { Ok(Duration::from_millis(total)) }
@@ -64,7 +65,9 @@ mod tests {
 
     #[test]
     fn everything_else_is_refused() {
-        for text in ["", "10", "s", "1.5s", "-1s", "1s1m", "1s1s", "10 s", "1w", "400d", "99999999999999999999s"] {
+        for text in
+            ["", "10", "s", "1.5s", "-1s", "1s1m", "1s1s", "10 s", "1w", "400d", "99999999999999999999s"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

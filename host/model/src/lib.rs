@@ -22,7 +22,8 @@ pub use outcome::{
     Answer, Check, Failure, FailureKind, Finding, FindingSeverity, Measurements, Outcome, StepResult,
 };
 pub use plan::{
-    Approval, Backoff, Effect, Fault, Inconclusive, Need, NotifyOn, Phase, Plan, PlannedPlugin, PluginIndex, PluginKind, Poll,
-    PlanHeader, RecordedPlan, ResultSet, Retry, RetryOn, SecretOrigin, SecretSource, Step, StepIndex, Uses,
+    Approval, Backoff, Effect, Fault, Inconclusive, Need, NotifyOn, Phase, Plan, PlanHeader, PlannedPlugin,
+    PluginIndex, PluginKind, Poll, RecordedPlan, ResultSet, Retry, RetryOn, SecretOrigin, SecretSource, Step,
+    StepIndex, Uses,
 };
 pub use verdict::{Cause, Remaining, Verdict, World};

@@ -67,7 +67,8 @@ pub enum Effect {
 
 impl PluginKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Gate, Self::HealthCheck, Self::Notifier, Self::ProxySwitch, Self::Action];
+    pub const ALL: [Self; 5] =
+        [Self::Gate, Self::HealthCheck, Self::Notifier, Self::ProxySwitch, Self::Action];
 
     /// Name of the exported interface, and of the kind everywhere else.
     #[must_use]
@@ -166,8 +167,14 @@ pub enum NotifyOn {
 
 impl NotifyOn {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Succeeded, Self::Failed, Self::RolledBack, Self::Stuck, Self::Cancelled, Self::ApprovalWaiting];
+    pub const ALL: [Self; 6] = [
+        Self::Succeeded,
+        Self::Failed,
+        Self::RolledBack,
+        Self::Stuck,
+        Self::Cancelled,
+        Self::ApprovalWaiting,
+    ];
 
     /// The word for it in pipelines and in the event a notifier gets.
     #[must_use]
@@ -587,14 +594,19 @@ mod optional_milliseconds {
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     #[expect(clippy::ref_option, reason = "serde calls it with a reference to the field")]
-    pub(super) fn serialize<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         match duration {
             Some(duration) => super::milliseconds::serialize(duration, serializer),
             None => serializer.serialize_none(),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
         Ok(Option::<u64>::deserialize(deserializer)?.map(Duration::from_millis))
     }
 }

@@ -68,20 +68,26 @@ pub(crate) fn similar<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, name)| name)
 }
 
-/// "did you mean …", or what there is. Past the first hundred problems nobody reads suggestions, and looking for them
-/// would make a file with thousands of wrong names slow.
+/// Past this many problems nobody reads suggestions, and looking for them would make a file with thousands of wrong
+/// names slow.
+const SUGGESTED: usize = 100;
+
+/// "did you mean …", or what there is.
 pub(crate) fn suggestion<'a>(
     wrong: &str,
-    known: impl IntoIterator<Item = &'a str> + Clone,
+    known: impl IntoIterator<Item = &'a str>,
     what: &str,
     found: &[Diagnostic],
 ) -> String {
-    let near = if found.len() < 100 { similar(wrong, known.clone()) } else { None };
-    if let Some(near) = near {
-        return format!("did you mean `{near}`?");
+    if found.len() >= SUGGESTED {
+        return format!("compare with the {what} that there are");
     }
-    let mut known = known.into_iter().peekable();
-    if known.peek().is_none() { format!("there are no {what}") } else { format!("{what}: {}", listed(known)) }
+    let known: Vec<&str> = known.into_iter().collect();
+    match similar(wrong, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => format!("there are no {what}"),
+        None => format!("{what}: {}", listed(known)),
+    }
 }
 
 #[cfg(test)]

@@ -22,14 +22,20 @@ pub(crate) fn reject(args: &AnswerArgs, environment: &Environment) -> Result<Exi
     answer(args, environment, Decision::Rejected)
 }
 
-fn answer(args: &AnswerArgs, environment: &Environment, decision: Decision) -> Result<ExitCode, CommandError> {
+fn answer(
+    args: &AnswerArgs,
+    environment: &Environment,
+    decision: Decision,
+) -> Result<ExitCode, CommandError> {
     let run = runs::find(&args.state.state_dir, Some(&args.run))?;
     let (directory, read) = runs::read(&args.state.state_dir, run)?;
     check_open(&read.records, &args.step, run)?;
     let answer = Answer { decision, by: environment.user(), reason: args.reason.clone() };
     answers::write(&directory, &args.step, &answer).map_err(|error| match error {
         AnswerError::AlreadyAnswered => answered(&args.step, run),
-        AnswerError::Io(source) => CommandError::Write { what: format!("the answer to `{}`", args.step), source },
+        AnswerError::Io(source) => {
+            CommandError::Write { what: format!("the answer to `{}`", args.step), source }
+        }
     })?;
     let word = if decision == Decision::Approved { "approved" } else { "rejected" };
     let next = if runner_journal::is_live(&directory) {

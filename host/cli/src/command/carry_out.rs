@@ -84,7 +84,9 @@ fn run_error(run: RunId, error: RunError) -> CommandError {
     match error {
         RunError::Stopped => CommandError::Stopped { run },
         RunError::Journal(source) => CommandError::Journal {
-            message: format!("run {run} was stopped before its next effect: it could no longer be written down"),
+            message: format!(
+                "run {run} was stopped before its next effect: it could no longer be written down"
+            ),
             help: format!("make room on the disk, {resume}"),
             source: Some(Box::new(source)),
         },
@@ -100,6 +102,9 @@ fn run_error(run: RunId, error: RunError) -> CommandError {
 /// Wraps what is wrong with plugins.
 pub(crate) fn load_error(problems: Vec<(PluginAlias, LoadError)>) -> CommandError {
     CommandError::Load {
-        problems: problems.into_iter().map(|(alias, error)| (alias, error.to_string(), Some(error.help()))).collect(),
+        problems: problems
+            .into_iter()
+            .map(|(alias, error)| (alias, error.to_string(), Some(error.help())))
+            .collect(),
     }
 }

@@ -45,7 +45,8 @@ pub(crate) fn status(args: &ReadArgs, environment: &Environment) -> Result<ExitC
 /// Lists the runs, newest first.
 pub(crate) fn history(args: &HistoryArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
     let runs = runs::directory(&args.read.state.state_dir);
-    let mut listed = runner_journal::history(&runs).map_err(|source| CommandError::Read { path: runs, source })?;
+    let mut listed =
+        runner_journal::history(&runs).map_err(|source| CommandError::Read { path: runs, source })?;
     listed.reverse();
     listed.truncate(args.limit);
     let mut lines = Vec::new();
@@ -105,17 +106,21 @@ pub(crate) fn logs(args: &RunStepArgs) -> Result<ExitCode, CommandError> {
     let mut texts = Vec::new();
     for step in &read.plan.steps {
         if args.step.as_ref().is_none_or(|asked| asked == step.id.as_str()) {
-            let bytes = logs.read(&step.id).map_err(|source| CommandError::Read { path: logs.path(&step.id), source })?;
+            let bytes = logs
+                .read(&step.id)
+                .map_err(|source| CommandError::Read { path: logs.path(&step.id), source })?;
             if !bytes.is_empty() {
                 texts.push((step.id.as_str(), String::from_utf8_lossy(&bytes).into_owned()));
             }
         }
     }
     match args.read.output {
-        Output::Json => {
-            print::json(&Value::Array(texts.iter().map(|(step, text)| json!({ "step": step, "log": text })).collect()))
+        Output::Json => print::json(&Value::Array(
+            texts.iter().map(|(step, text)| json!({ "step": step, "log": text })).collect(),
+        )),
+        Output::Text if args.step.is_some() => {
+            print::text(&texts.into_iter().map(|(_, text)| text).collect::<String>())
         }
-        Output::Text if args.step.is_some() => print::text(&texts.into_iter().map(|(_, text)| text).collect::<String>()),
         Output::Text => print::text(
             &texts.iter().map(|(step, text)| format!("--- {step}\n{text}")).collect::<Vec<_>>().concat(),
         ),

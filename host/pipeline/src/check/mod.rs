@@ -53,7 +53,7 @@ impl Granted {
     /// How many steps stand in it, each matrix step as one.
     #[must_use]
     pub fn step_count(&self) -> usize {
-        self.resolved.document.steps.len()
+        self.resolved.steps.len()
     }
 
     /// The texts that places are in.

@@ -1,6 +1,6 @@
 //! What expressions refer to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use runner_expression::{References, Template};
 use runner_model::{Diagnostic, Label, Phase, Span};
@@ -95,8 +95,8 @@ impl<'a> Text<'a> {
 
 struct Checker<'a> {
     resolved: &'a Resolved,
-    inputs: HashSet<&'a str>,
-    env: HashSet<&'a str>,
+    inputs: BTreeSet<&'a str>,
+    env: BTreeSet<&'a str>,
     readings: Vec<Reading>,
     /// What each step shows, by step; made when asked for.
     shown: HashMap<usize, Option<Vec<&'a str>>>,
@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
                     .into_iter()
                     .filter(|_| place != Place::StepEnv)
                     .flat_map(|at| &self.resolved.steps[at].text.env);
-                let known: HashSet<&str> = self
+                let known: BTreeSet<&str> = self
                     .env
                     .iter()
                     .copied()
@@ -228,7 +228,7 @@ impl<'a> Checker<'a> {
                 let axes = &self.resolved.steps[step?].text.matrix;
                 let known = || axes.iter().map(|axis| axis.name.value.as_str());
                 let name = name.filter(|name| !known().any(|axis| axis == *name))?;
-                Some(unknown("unknown-matrix", "matrix value", name, known().collect::<Vec<_>>(), found))
+                Some(unknown("unknown-matrix", "matrix value", name, known(), found))
             }
             "run" => field(root, name, &["id", "name", "status", "failed_step"], found),
             "event" => field(root, name, &["name"], found),
@@ -259,11 +259,11 @@ impl<'a> Checker<'a> {
             return Some(match base.map(|step| &self.resolved.steps[step].combinations) {
                 Some(of_matrix) => {
                     let known = of_matrix.iter().map(|combination| combination.id.as_str());
-                    unknown("unknown-step", "step", id, known.collect::<Vec<_>>(), found)
+                    unknown("unknown-step", "step", id, known, found)
                 }
                 None => {
                     let known = self.resolved.steps.iter().map(|step| step.text.id.value.as_str());
-                    unknown("unknown-step", "step", id, known.collect::<Vec<_>>(), found)
+                    unknown("unknown-step", "step", id, known, found)
                 }
             });
         };
@@ -419,13 +419,9 @@ fn unknown<'b>(
     known: impl IntoIterator<Item = &'b str>,
     found: &[Diagnostic],
 ) -> Diagnostic {
-    let mut known: Vec<&str> = known.into_iter().collect();
-    if what != "step" {
-        known.sort_unstable();
-    }
     Diagnostic::error(code, format!("there is no {what} `{name}`")).help(suggestion(
         name,
-        known.iter().copied(),
+        known,
         &format!("{what}s"),
         found,
     ))
