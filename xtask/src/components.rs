@@ -1,7 +1,9 @@
 //! Plugins and test guests, from source to checked components.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::failure::Failure;
 use crate::toolchain::{COMPONENT, WASI, cargo};
@@ -22,47 +24,69 @@ pub(crate) fn plugins(workspace: &Workspace) -> Result<(), Failure> {
     build.current_dir(&workspace.root).args(["build", "--profile", PROFILE, "--target", COMPONENT]);
     build.args(packages.iter().flat_map(|package| ["--package", package]));
     process::must(&mut build)?;
-    collect(&packages, &workspace.built(COMPONENT, PROFILE), &workspace.components("plugins"))
+    screen::say(&collect(&packages, &workspace.built(COMPONENT, PROFILE), &workspace.components("plugins"))?);
+    Ok(())
 }
 
 /// Builds the guests of the end-to-end tests into `target/guests/`.
-///
-/// They are a workspace of their own with a target folder of its own: their features and versions do not mix with ours,
-/// so neither makes the other build again.
 pub(crate) fn guests(workspace: &Workspace) -> Result<(), Failure> {
-    let cache = workspace.cache("guests-build");
-    for (folder, target) in [("tests/guests/plain", COMPONENT), ("tests/guests/wasi", WASI)] {
+    for (folder, target) in GUESTS {
         let packages = workspace.component_packages(folder)?;
-        let mut build = cargo();
-        build.current_dir(workspace.root.join("tests/guests")).args([
-            "build",
-            "--release",
-            "--target",
-            target,
-        ]);
-        build
-            .args(packages.iter().flat_map(|package| ["--package", package]))
-            .env("CARGO_TARGET_DIR", &cache);
-        process::must(&mut build)?;
-        collect(&packages, &cache.join(target).join("release"), &workspace.components("guests"))?;
+        process::must(&mut on_guests(workspace, "build", target, &packages))?;
+        let built = guests_cache(workspace).join(target).join("release");
+        screen::say(&collect(&packages, &built, &workspace.components("guests"))?);
     }
     Ok(())
 }
 
-/// Copies components to where pipelines expect them, and says how large they are.
-fn collect(packages: &[String], from: &Path, to: &Path) -> Result<(), Failure> {
-    let failed = |error: std::io::Error| Failure::problem(format!("write to `{}`: {error}", to.display()));
-    fs::create_dir_all(to).map_err(failed)?;
+/// Lints them: no native build ever sees them.
+pub(crate) fn lint_guests(workspace: &Workspace) -> Result<(), Failure> {
+    for (folder, target) in GUESTS {
+        let packages = workspace.component_packages(folder)?;
+        process::must(on_guests(workspace, "clippy", target, &packages).args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// Guests by what they are built for.
+const GUESTS: [(&str, &str); 2] = [("tests/guests/plain", COMPONENT), ("tests/guests/wasi", WASI)];
+
+/// Cargo in the guests' workspace.
+fn on_guests(workspace: &Workspace, command: &str, target: &str, packages: &[String]) -> Command {
+    let mut cargo = cargo();
+    cargo.current_dir(workspace.root.join("tests/guests")).args([command, "--release", "--target", target]);
+    cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+    cargo.env("CARGO_TARGET_DIR", guests_cache(workspace));
+    cargo
+}
+
+/// Their own target folder: their features and versions do not mix with ours, so neither makes the other build again.
+fn guests_cache(workspace: &Workspace) -> PathBuf {
+    workspace.cache("guests-build")
+}
+
+/// Copies components to where pipelines expect them, and gives a list of them with their sizes.
+fn collect(packages: &[String], from: &Path, to: &[PathBuf]) -> Result<String, Failure> {
+    let mut list = String::new();
     for package in packages {
         let file = format!("{}.wasm", package.replace('-', "_"));
         let bytes = component(&from.join(&file))?;
-        // By rename, because a pipeline may be reading the old one.
-        let fresh = to.join(format!(".{file}"));
-        fs::write(&fresh, &bytes).and_then(|()| fs::rename(&fresh, to.join(&file))).map_err(failed)?;
-        screen::say(&format!("{:>8}  {file}", screen::size(bytes.len() as u64)));
+        for folder in to {
+            place(&bytes, folder, &file)
+                .map_err(|error| Failure::problem(format!("write to `{}`: {error}", folder.display())))?;
+        }
+        list.push_str(&format!("{:>8}  {file}\n", screen::size(bytes.len() as u64)));
     }
-    screen::say(&format!("{} in {}", screen::count(packages.len(), "component"), to.display()));
-    Ok(())
+    let folders: Vec<String> = to.iter().map(|folder| folder.display().to_string()).collect();
+    Ok(list + &format!("{} in {}", screen::count(packages.len(), "component"), folders.join(" and ")))
+}
+
+/// Writes by rename, because a pipeline may be reading the old one.
+fn place(bytes: &[u8], folder: &Path, file: &str) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let fresh = folder.join(format!(".{file}"));
+    fs::write(&fresh, bytes)?;
+    fs::rename(&fresh, folder.join(file))
 }
 
 /// Reads a file that has to be a component.
@@ -90,10 +114,11 @@ mod tests {
         let file = from.join("a_gate.wasm");
         let collect = |bytes: &[u8]| {
             fs::write(&file, bytes).unwrap();
-            super::collect(&["a-gate".to_owned()], &from, &to)
+            super::collect(&["a-gate".to_owned()], &from, std::slice::from_ref(&to))
         };
 
-        assert_eq!(collect(&COMPONENT_HEAD), Ok(()));
+        let list = format!("   1 KiB  a_gate.wasm\n1 component in {}", to.display());
+        assert_eq!(collect(&COMPONENT_HEAD), Ok(list));
         assert_eq!(fs::read(to.join("a_gate.wasm")).unwrap(), COMPONENT_HEAD);
         let next = "the linker must be `wasm-component-ld`: is `.cargo/config.toml` of this checkout in force, or \
                     RUSTFLAGS set?";

@@ -43,9 +43,12 @@ impl Workspace {
         self.target.join(name)
     }
 
-    /// Where finished components lie: pipelines and tests name this place, so it does not move with `CARGO_TARGET_DIR`.
-    pub(crate) fn components(&self, kind: &str) -> PathBuf {
-        self.root.join("target").join(kind)
+    /// Where finished components lie: pipelines name `target` in the checkout, the end-to-end tests look where they were
+    /// built themselves. Mostly that is the same place.
+    pub(crate) fn components(&self, kind: &str) -> Vec<PathBuf> {
+        let mut folders = vec![self.root.join("target").join(kind), self.target.join(kind)];
+        folders.dedup();
+        folders
     }
 
     /// Names of the packages in `folder` that become components, sorted.

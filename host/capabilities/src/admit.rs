@@ -50,12 +50,15 @@ impl Policy {
                 "grants" => Requested::parse(value).map(|grants| policy.ceiling = Some(grants)),
                 "limits" => RequestedLimits::parse(value).map(|limits| policy.limits = limits),
                 other => Err(vec![
-                    GrantError::new("", format!("unknown key `{other}`")).help("known: version, grants, limits"),
+                    GrantError::new("", format!("unknown key `{other}`"))
+                        .help("known: version, grants, limits"),
                 ]),
             };
             if let Err(found) = outcome {
                 problems.extend(
-                    found.into_iter().map(|error| GrantError { pointer: format!("/{key}{}", error.pointer), ..error }),
+                    found
+                        .into_iter()
+                        .map(|error| GrantError { pointer: format!("/{key}{}", error.pointer), ..error }),
                 );
             }
         }

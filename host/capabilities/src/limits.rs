@@ -55,7 +55,8 @@ impl RequestedLimits {
     pub fn parse(block: &Value) -> Result<Self, Vec<LimitError>> {
         let Value::Object(keys) = block else {
             return Err(vec![
-                GrantError::new("", "`limits` must be a map").help("for example `limits: { memory: 32MiB, time: 5s }`"),
+                GrantError::new("", "`limits` must be a map")
+                    .help("for example `limits: { memory: 32MiB, time: 5s }`"),
             ]);
         };
         let mut limits = Self::default();
@@ -133,7 +134,8 @@ fn parse_bytes(value: &Value) -> Result<u64, String> {
 /// A duration as the pipeline writes it: `250ms`, `10s`, `1m30s`, `2h`.
 fn parse_milliseconds(value: &Value) -> Result<u64, String> {
     let text = value.as_str().ok_or_else(|| format!("expected a duration such as `10s`, found `{value}`"))?;
-    crate::limits::duration_ms(text).ok_or_else(|| format!("expected a duration such as `10s`, found `{text}`"))
+    crate::limits::duration_ms(text)
+        .ok_or_else(|| format!("expected a duration such as `10s`, found `{text}`"))
 }
 
 /// Milliseconds of a duration text; `None` if it is not one, or zero, or longer than a year.

@@ -83,7 +83,9 @@ fn what_was_asked_for_reads_back_from_a_journal() {
 fn a_handle_is_not_the_bytes() {
     let handle = Requested::parse(&json!({ "secrets": ["token"] })).unwrap();
     let bytes = Requested::parse(&json!({ "secrets": [{ "name": "token", "reveal": true }] })).unwrap();
-    assert!(handle.secrets.covers("token") && !handle.secrets.reveals("token") && !handle.secrets.covers("other"));
+    assert!(
+        handle.secrets.covers("token") && !handle.secrets.reveals("token") && !handle.secrets.covers("other")
+    );
     assert_eq!(texts(&handle.beyond(&bytes)), [("/secrets/0", "the bytes of secret `token`")]);
     assert_eq!(bytes.beyond(&handle), []);
 }
@@ -150,11 +152,9 @@ fn limits_are_what_was_asked_for_or_the_default_and_never_above_the_policy() {
     let expected = Limits { memory: 1 << 30, time_ms: 90_000, calls: 5, ..Limits::default() };
     assert_eq!(asked.resolve(&Policy::unrestricted()), expected);
 
-    let policy = Policy::parse(&json!({ "version": 1, "limits": { "memory": "32MiB", "fuel": 1000, "time": "1h" } }));
-    assert_eq!(
-        asked.resolve(&policy.unwrap()),
-        Limits { memory: 32 << 20, fuel: Some(1000), ..expected }
-    );
+    let policy =
+        Policy::parse(&json!({ "version": 1, "limits": { "memory": "32MiB", "fuel": 1000, "time": "1h" } }));
+    assert_eq!(asked.resolve(&policy.unwrap()), Limits { memory: 32 << 20, fuel: Some(1000), ..expected });
 }
 
 #[test]

@@ -191,7 +191,10 @@ fn size(raw: &RawAnswer) -> usize {
         .iter()
         // What a finding takes even without text.
         .map(|finding| {
-            32 + finding.rule.len() + finding.message.len() + optional(&finding.file) + optional(&finding.help)
+            32 + finding.rule.len()
+                + finding.message.len()
+                + optional(&finding.file)
+                + optional(&finding.help)
         })
         .sum();
     let checks: usize = raw.checks.iter().map(|check| 16 + check.name.len() + check.message.len()).sum();
@@ -268,21 +271,32 @@ mod tests {
         let output = |name: &str, json: &str| types::Output { name: name.to_owned(), json: json.to_owned() };
         let table = [
             (vec![output("other", "1")], "it sets the output `other`, which it does not declare"),
-            (vec![output("status", "{")], "its output `status` is not JSON: EOF while parsing an object at line 1 column 1"),
+            (
+                vec![output("status", "{")],
+                "its output `status` is not JSON: EOF while parsing an object at line 1 column 1",
+            ),
             (vec![output("status", "1"), output("status", "2")], "it sets the output `status` twice"),
         ];
         for (outputs, message) in table {
             assert_eq!(judged(Raw::Answered(RawAnswer { outputs, ..raw() }), 10_000), bad(message));
         }
-        for (score, message) in [(7.0, "its score 7 is not between 0 and 1"), (f64::NAN, "its score NaN is not between 0 and 1")] {
-            assert_eq!(judged(Raw::Answered(RawAnswer { score: Some(score), ..raw() }), 10_000), bad(message));
+        for (score, message) in
+            [(7.0, "its score 7 is not between 0 and 1"), (f64::NAN, "its score NaN is not between 0 and 1")]
+        {
+            assert_eq!(
+                judged(Raw::Answered(RawAnswer { score: Some(score), ..raw() }), 10_000),
+                bad(message)
+            );
         }
     }
 
     #[test]
     fn an_answer_beyond_the_output_limit_is_refused_as_a_whole() {
-        let message = "output: the answer has 163 bytes, and 100 are left of the limit";
-        assert_eq!(judged(Raw::Answered(raw()), 100), Err(Failure::new(FailureKind::BudgetExceeded, message)));
+        let message = "output: the answer has 166 bytes, and 100 are left of the limit";
+        assert_eq!(
+            judged(Raw::Answered(raw()), 100),
+            Err(Failure::new(FailureKind::BudgetExceeded, message))
+        );
     }
 
     #[test]
@@ -305,7 +319,8 @@ mod tests {
     fn findings_beyond_the_limit_are_counted() {
         let finding = raw().findings.remove(0);
         let findings = vec![finding; 10_003];
-        let Ok(Reply::Outcome(outcome)) = judged(Raw::Answered(RawAnswer { findings, ..raw() }), 10_000_000) else {
+        let Ok(Reply::Outcome(outcome)) = judged(Raw::Answered(RawAnswer { findings, ..raw() }), 10_000_000)
+        else {
             panic!("an answer with many findings is an answer")
         };
         assert_eq!(outcome.findings.len(), 10_001);

@@ -50,7 +50,8 @@ impl Cache {
             .mode(0o700)
             .create(directory)
             .map_err(|error| format!("the cache `{shown}` cannot be made: {error}"))?;
-        let found = fs::symlink_metadata(directory).map_err(|error| format!("the cache `{shown}`: {error}"))?;
+        let found =
+            fs::symlink_metadata(directory).map_err(|error| format!("the cache `{shown}`: {error}"))?;
         if !found.is_dir() {
             return Err(format!("the cache `{shown}` is not a directory"));
         }
@@ -80,9 +81,15 @@ impl Cache {
     /// # Errors
     ///
     /// Why it was not kept.
-    pub(crate) fn install(&self, engine: &Engine, wasm: &Digest, component: &Component) -> Result<(), String> {
+    pub(crate) fn install(
+        &self,
+        engine: &Engine,
+        wasm: &Digest,
+        component: &Component,
+    ) -> Result<(), String> {
         let path = self.path(engine, wasm);
-        let bytes = component.serialize().map_err(|error| format!("`{}` was not kept: {error:#}", path.display()))?;
+        let bytes =
+            component.serialize().map_err(|error| format!("`{}` was not kept: {error:#}", path.display()))?;
         self.write(&path, &bytes)
             .and_then(|()| seal(&path, &Digest::from_sha256(&Sha256::digest(&bytes).into())))
             .and_then(|seal| self.write(&seal_of(&path), &serde_json::to_vec(&seal)?))
@@ -108,7 +115,9 @@ impl Cache {
         }
         check_owner(&found, 0o022)?;
         let seal = match fs::read(seal_of(path)) {
-            Ok(text) => serde_json::from_slice::<Seal>(&text).map_err(|_| "its seal cannot be read".to_owned())?,
+            Ok(text) => {
+                serde_json::from_slice::<Seal>(&text).map_err(|_| "its seal cannot be read".to_owned())?
+            }
             // The runner was stopped between the two.
             Err(error) if missing(&error) => return Ok(false),
             Err(error) => return Err(error.to_string()),
@@ -131,7 +140,8 @@ impl Cache {
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let temporary = self.directory.join(format!(".{}-{number}.tmp", std::process::id()));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
+        let written =
+            file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&temporary, path));
         if written.is_err() {
             drop(fs::remove_file(&temporary));
         }
@@ -139,7 +149,10 @@ impl Cache {
     }
 }
 
-#[expect(unsafe_code, reason = "maps compiled code; `verified` has just found it to be what this user's runner installed")]
+#[expect(
+    unsafe_code,
+    reason = "maps compiled code; `verified` has just found it to be what this user's runner installed"
+)]
 fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
     // SAFETY: the file was made by `Component::serialize` and its hash was taken then. The directory belongs to this user
     // and is closed to others (`Cache::open`), the file too, and neither its inode nor its change time has moved since

@@ -33,11 +33,13 @@ fn only(cache: &Path, extension: &str) -> PathBuf {
     path
 }
 
+const NO_NOTES: [String; 0] = [];
+
 /// A cache with one component in it.
 async fn filled() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let cache = directory.path().join("cache");
-    assert_eq!(loaded(&cache).await, [String::new(); 0]);
+    assert_eq!(loaded(&cache).await, NO_NOTES);
     (directory, cache)
 }
 
@@ -47,7 +49,7 @@ async fn what_was_installed_is_loaded() {
     assert_eq!(fs::metadata(&cache).unwrap().permissions().mode() & 0o777, 0o700);
     let compiled = only(&cache, "cwasm");
     let before = fs::metadata(&compiled).unwrap().modified().unwrap();
-    assert_eq!(loaded(&cache).await, [String::new(); 0]);
+    assert_eq!(loaded(&cache).await, NO_NOTES);
     assert_eq!(fs::metadata(&compiled).unwrap().modified().unwrap(), before);
 }
 
@@ -63,7 +65,7 @@ async fn one_changed_byte_is_noticed_and_mended() {
     let note = format!("`{}` was not used: it was changed after it was installed", compiled.display());
     assert_eq!(loaded(&cache).await, [note]);
     assert_eq!(fs::read(&compiled).unwrap(), good);
-    assert_eq!(loaded(&cache).await, [String::new(); 0]);
+    assert_eq!(loaded(&cache).await, NO_NOTES);
 }
 
 #[tokio::test]
@@ -86,7 +88,7 @@ async fn a_copied_cache_is_as_good_as_the_first() {
         fs::copy(&from, copy.join(from.file_name().unwrap())).unwrap();
     }
     let before = fs::read(only(&copy, "seal")).unwrap();
-    assert_eq!(loaded(&copy).await, [String::new(); 0]);
+    assert_eq!(loaded(&copy).await, NO_NOTES);
     assert_ne!(fs::read(only(&copy, "seal")).unwrap(), before);
 }
 
@@ -94,7 +96,7 @@ async fn a_copied_cache_is_as_good_as_the_first() {
 async fn without_its_seal_a_file_is_made_anew() {
     let (_directory, cache) = filled().await;
     fs::remove_file(only(&cache, "seal")).unwrap();
-    assert_eq!(loaded(&cache).await, [String::new(); 0]);
+    assert_eq!(loaded(&cache).await, NO_NOTES);
     only(&cache, "seal");
 }
 
@@ -140,5 +142,5 @@ async fn two_at_once_do_not_disturb_each_other() {
     let cache = directory.path().join("cache");
     let (first, second) = tokio::join!(loaded(&cache), loaded(&cache));
     assert_eq!((first, second), (vec![], vec![]));
-    assert_eq!(loaded(&cache).await, [String::new(); 0]);
+    assert_eq!(loaded(&cache).await, NO_NOTES);
 }

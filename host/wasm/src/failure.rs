@@ -25,24 +25,35 @@ pub(crate) fn of_call(error: &Error, guest: &Guest, limits: &Limits) -> Failure 
     let budget = |message: String| Failure::new(FailureKind::BudgetExceeded, message);
     let ended = ending(error);
     if let Some(WrongOperation(kind)) = error.downcast_ref() {
-        return Failure::new(FailureKind::Internal, format!("a fault of the runner: {}", WrongOperation(*kind)));
+        return Failure::new(
+            FailureKind::Internal,
+            format!("a fault of the runner: {}", WrongOperation(*kind)),
+        );
     }
     if let Some(refused) = guest.memory.refused() {
-        return match refused {
-            Refused::Memory => {
-                budget(format!("memory: the plugin wanted more than its limit of {} bytes, then {ended}", limits.memory))
-            }
-            Refused::Tables => budget(format!("memory: the plugin wanted larger tables than any plugin gets, then {ended}")),
+        let wanted = match refused {
+            Refused::Memory => format!("more than its limit of {} bytes", limits.memory),
+            Refused::Tables => "larger tables than any plugin gets".to_owned(),
         };
+        // Without a trap it never got as far as running.
+        let ended = if error.is::<Trap>() { format!(", then {ended}") } else { " to start with".to_owned() };
+        return budget(format!("memory: the plugin wanted {wanted}{ended}"));
     }
     if error.is::<CallsSpent>() || guest.context.ledger().calls_spent() {
         return budget(format!("calls: the plugin made more than its limit of {} host calls", limits.calls));
     }
     if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
-        return budget("handles: the plugin holds more files, connections or secrets at once than any plugin gets".to_owned());
+        return budget(
+            "handles: the plugin holds more files, connections or secrets at once than any plugin gets"
+                .to_owned(),
+        );
     }
     if matches!(error.downcast_ref(), Some(Trap::OutOfFuel)) {
-        return budget(format!("fuel: the plugin used up its {} units {}", limits.fuel.unwrap_or(0), place(error)));
+        return budget(format!(
+            "fuel: the plugin used up its {} units {}",
+            limits.fuel.unwrap_or(0),
+            place(error)
+        ));
     }
     let cause = error.root_cause().to_string();
     // These two have no type of their own that could be asked for.
@@ -74,7 +85,9 @@ fn ending(error: &Error) -> String {
     let place = place(error);
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => format!("overflowed its stack {place}"),
-        Some(Trap::UnreachableCodeReached) => format!("stopped at an `unreachable` (a panic or abort) {place}"),
+        Some(Trap::UnreachableCodeReached) => {
+            format!("stopped at an `unreachable` (a panic or abort) {place}")
+        }
         Some(trap) => {
             let text = trap.to_string();
             format!("stopped: {} {place}", text.trim_start_matches("wasm trap: "))

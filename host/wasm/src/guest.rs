@@ -37,7 +37,12 @@ impl WasiHttpView for Guest {
 }
 
 /// A fresh store: used for one call, then thrown away, whatever happened.
-pub(crate) fn store(engine: &Engine, context: Context, memory: u64, fuel: Option<u64>) -> Result<Store<Guest>> {
+pub(crate) fn store(
+    engine: &Engine,
+    context: Context,
+    memory: u64,
+    fuel: Option<u64>,
+) -> Result<Store<Guest>> {
     let mut store = Store::new(engine, Guest { context, memory: MemoryLimit::new(memory) });
     store.limiter(|guest| &mut guest.memory);
     store.set_hostcall_fuel(MAX_TRANSFER);

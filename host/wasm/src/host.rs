@@ -24,8 +24,7 @@ use tokio::time::Instant;
 use crate::{
     answer::Judge,
     engine::Counting,
-    failure,
-    guest,
+    failure, guest,
     inspect::LoadError,
     kind::Kind,
     loader::{Known, Loader, linked},
@@ -94,7 +93,14 @@ impl Host {
         dialer: Dialer,
     ) -> Result<Self, Vec<(PluginAlias, LoadError)>> {
         let plugins = know_all(loader, &plan.header).await?;
-        let mut linking = Linking { loader, header: &plan.header, plugins, options: &options, links: HashMap::new(), tree: None };
+        let mut linking = Linking {
+            loader,
+            header: &plan.header,
+            plugins,
+            options: &options,
+            links: HashMap::new(),
+            tree: None,
+        };
         let mut steps = Vec::with_capacity(plan.steps.len());
         let mut errors = Vec::new();
         for step in &plan.steps {
@@ -117,7 +123,10 @@ impl Host {
 }
 
 /// Reads, compiles and asks all plugins at once, and holds their digests against the plan.
-async fn know_all(loader: &Loader, header: &PlanHeader) -> Result<Vec<Arc<Known>>, Vec<(PluginAlias, LoadError)>> {
+async fn know_all(
+    loader: &Loader,
+    header: &PlanHeader,
+) -> Result<Vec<Arc<Known>>, Vec<(PluginAlias, LoadError)>> {
     let known = futures::future::join_all(header.plugins.iter().map(|plugin| async {
         let known = loader.know_file(Path::new(&plugin.path)).await?;
         if known.digest == plugin.digest {
@@ -149,7 +158,10 @@ struct Linking<'a> {
 
 impl Linking<'_> {
     fn alias(&self, index: PluginIndex) -> PluginAlias {
-        self.header.plugins.get(index.get()).map_or_else(|| PluginAlias::new("?"), |plugin| plugin.alias.clone())
+        self.header
+            .plugins
+            .get(index.get())
+            .map_or_else(|| PluginAlias::new("?"), |plugin| plugin.alias.clone())
     }
 
     async fn step(&mut self, step: &Step, index: PluginIndex) -> Result<LoadedStep, LoadError> {
@@ -157,8 +169,13 @@ impl Linking<'_> {
             unreachable!("a plan's steps use the plan's plugins");
         };
         let counting = if step.limits.fuel.is_some() { Counting::Fuel } else { Counting::Nothing };
-        let granted =
-            known.surface.linked.iter().copied().filter(|capability| step.grants.rules().serves(*capability)).collect();
+        let granted = known
+            .surface
+            .linked
+            .iter()
+            .copied()
+            .filter(|capability| step.grants.rules().serves(*capability))
+            .collect();
         let key = (index, counting, granted);
         let kind = match self.links.get(&key) {
             Some(kind) => Arc::clone(kind),
@@ -238,7 +255,8 @@ impl Loaded {
         let redactor = Arc::clone(&self.redactor);
         let on_line = Box::new(move |line: &Line| on_log(shown(line)));
         let ledger = Arc::new(Ledger::new(step.limits, redactor, on_line));
-        let result = self.ask(step, call, &ledger).await.map_err(|failure| failure::tidy(failure, &self.redactor));
+        let result =
+            self.ask(step, call, &ledger).await.map_err(|failure| failure::tidy(failure, &self.redactor));
         let record = ledger.finish();
         CallReport {
             result,
@@ -265,18 +283,10 @@ impl Loaded {
         let running = self.loader.shared.engines.running();
         // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
         let asked = tokio::time::timeout(time, async {
-            let internal = |error: String| Failure::new(FailureKind::Internal, format!("a fault of the runner: {error}"));
-            let context = if step.known.surface.wasi.is_empty() {
-                context
-            } else {
-                tokio::task::spawn_blocking(|| context.with_wasi())
-                    .await
-                    .map_err(|error| internal(error.to_string()))?
-                    .map_err(|error| Failure::new(FailureKind::Unavailable, format!("its files cannot be made ready: {error}")))?
-            };
+            let context = if step.known.surface.wasi_linked { with_wasi(context).await? } else { context };
             let engine = self.loader.shared.engines.get(step.counting);
-            let mut store = guest::store(engine, context, step.limits.memory, step.limits.fuel)
-                .map_err(|error| internal(error.to_string()))?;
+            let mut store =
+                guest::store(engine, context, step.limits.memory, step.limits.fuel).map_err(internal)?;
             step.kind
                 .call(&mut store, &request, call.operation)
                 .await
@@ -309,6 +319,18 @@ impl Loaded {
             env: Arc::clone(&step.env),
         })
     }
+}
+
+/// Adds WASI on a thread that may wait: granted files are opened and copied.
+async fn with_wasi(context: Context) -> Result<Context, Failure> {
+    let added = tokio::task::spawn_blocking(|| context.with_wasi()).await.map_err(internal)?;
+    added.map_err(|error| {
+        Failure::new(FailureKind::Unavailable, format!("the files of the step cannot be made ready: {error}"))
+    })
+}
+
+fn internal(error: impl std::fmt::Display) -> Failure {
+    Failure::new(FailureKind::Internal, format!("a fault of the runner: {error}"))
 }
 
 fn shown(line: &Line) -> LogLine {

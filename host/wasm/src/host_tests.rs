@@ -1,13 +1,16 @@
 //! Calls of plugins that behave and of plugins that do not.
 
-use std::{sync::{Arc, Mutex}, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use runner_capabilities::{Capability, Limits, Refusal};
 use runner_engine::ports::{Call, CallReport, LogLine, Operation, Reply, Snapshot, StepRunner as _};
 use runner_model::{Answer, Failure, FailureKind, Outcome, PluginKind};
 use serde_json::json;
 
-use crate::testing::{Says, Stage, action, gate, observe, silent};
+use crate::testing::{Says, Stage, action, gate, gate_made_for, observe, silent};
 
 const LOG: &str = r#"(import "runner:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
 
@@ -40,6 +43,18 @@ async fn a_gate_that_passes_passes() {
 }
 
 #[tokio::test]
+async fn a_later_patch_of_the_contract_is_compatible() {
+    assert_eq!(
+        Stage::new().ask(&gate_made_for("0.1.7")).await,
+        CallReport { log: vec![empty_line()], ..passed() }
+    );
+}
+
+fn empty_line() -> LogLine {
+    LogLine { level: "info", text: String::new() }
+}
+
+#[tokio::test]
 async fn a_loop_ends_when_its_time_is_up() {
     let limits = Limits { time_ms: 50, ..Limits::default() };
     let component = simple("", "(loop $again (br $again)) unreachable");
@@ -67,7 +82,10 @@ async fn a_guest_that_sleeps_is_woken_by_its_limit() {
 
 #[tokio::test]
 async fn a_cancelled_call_leaves_the_host_as_it_was() {
-    let component = simple("", "(if (i32.eq (local.get 4) (i32.const 1)) (then (loop $again (br $again)))) (global.get $pass)");
+    let component = simple(
+        "",
+        "(if (i32.eq (local.get 4) (i32.const 1)) (then (loop $again (br $again)))) (global.get $pass)",
+    );
     let host = Stage::new().host(&component).await;
     let looping = host.call(observe(), silent());
     assert!(tokio::time::timeout(Duration::from_millis(50), looping).await.is_err());
@@ -101,19 +119,27 @@ async fn a_component_that_needs_too_much_to_start_is_told_so() {
     let component = simple("(memory $second 1024)", "(global.get $pass)");
     let stage = Stage::new().limits(Limits { memory: 1 << 20, ..Limits::default() });
     // `describe` has the default limit, which this just exceeds too.
-    let errors = crate::Host::load(&crate::testing::loader(), &stage.plan(&component), crate::HostOptions::default()).await;
+    let errors =
+        crate::Host::load(&crate::testing::loader(), &stage.plan(&component), crate::HostOptions::default())
+            .await;
     let shown: Vec<String> = errors.err().unwrap().iter().map(|(_, error)| error.to_string()).collect();
     assert_eq!(
         shown,
-        ["its `describe` failed (budget-exceeded): memory: the plugin wanted more than its limit of 67108864 bytes, then \
-          stopped: memory minimum size of 1024 pages exceeds memory limits outside of any function"]
+        [
+            "its `describe` failed (budget-exceeded): memory: the plugin wanted more than its limit of 67108864 bytes to start \
+          with"
+        ]
     );
 }
 
 #[tokio::test]
 async fn each_way_to_stop_has_its_own_words() {
     let table = [
-        ("", "unreachable", "the plugin stopped at an `unreachable` (a panic or abort) in function `evaluate`"),
+        (
+            "",
+            "unreachable",
+            "the plugin stopped at an `unreachable` (a panic or abort) in function `evaluate`",
+        ),
         (
             "(func $deep (call $deep))",
             "(call $deep) (global.get $pass)",
@@ -191,10 +217,13 @@ async fn each_instance_is_fresh() {
 
 #[tokio::test]
 async fn an_answer_that_points_nowhere_is_no_answer() {
-    let component = simple("", "
+    let component = simple(
+        "",
+        "
         (i32.store offset=8 (global.get $pass) (i32.const 0x7fffffff))
         (i32.store offset=12 (global.get $pass) (i32.const 0x7fffffff))
-        (global.get $pass)");
+        (global.get $pass)",
+    );
     let report = Stage::new().ask(&component).await;
     assert!(matches!(report.result, Err(Failure { kind: FailureKind::Trap, .. })), "{report:?}");
 }
@@ -267,7 +296,8 @@ async fn http_without_a_grant_is_denied() {
 
 #[tokio::test]
 async fn connections_without_a_grant_are_denied() {
-    let import = r#"(import "runner:plugin/tcp@0.1.0" "connect" (func $connect (param i32 i32 i32 i32 i32 i32)))"#;
+    let import =
+        r#"(import "runner:plugin/tcp@0.1.0" "connect" (func $connect (param i32 i32 i32 i32 i32 i32)))"#;
     let body = format!(
         "(call $connect (global.get $host) (global.get $host_len) (i32.const 80) (i32.const 0) (i32.const 0) (global.get $ret)) {PASS_IF_DENIED}"
     );
@@ -285,9 +315,8 @@ async fn connections_without_a_grant_are_denied() {
 async fn files_without_a_grant_are_denied_and_with_one_are_read() {
     let import = r#"(import "runner:plugin/files@0.1.0" "read" (func $read (param i32 i32 i32 i64 i32)))"#;
     let read = "(call $read (global.get $path) (global.get $path_len) (i32.const 0) (i64.const 0) (global.get $ret))";
-    let component = |then: &str| {
-        gate(&Says::default(), &[("path", "plugin.wasm")], import, &format!("{read} {then}"))
-    };
+    let component =
+        |then: &str| gate(&Says::default(), &[("path", "plugin.wasm")], import, &format!("{read} {then}"));
     let expected = denied(Refusal {
         capability: Capability::Files,
         request: "read plugin.wasm".to_owned(),
@@ -307,7 +336,8 @@ async fn files_without_a_grant_are_denied_and_with_one_are_read() {
 #[tokio::test]
 async fn secrets_without_a_grant_are_denied() {
     let import = r#"(import "runner:plugin/secrets@0.1.0" "get" (func $get (param i32 i32 i32)))"#;
-    let body = format!("(call $get (global.get $name) (global.get $name_len) (global.get $ret)) {PASS_IF_DENIED}");
+    let body =
+        format!("(call $get (global.get $name) (global.get $name_len) (global.get $ret)) {PASS_IF_DENIED}");
     let component = gate(&Says::default(), &[("name", "token")], import, &body);
     let expected = denied(Refusal {
         capability: Capability::Secrets,

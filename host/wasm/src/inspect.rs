@@ -54,13 +54,17 @@ pub enum LoadError {
         reason: String,
     },
     /// It exports no kind.
-    #[error("the component is no plugin: it exports none of `gate`, `health-check`, `notifier`, `proxy-switch`, `action`")]
+    #[error(
+        "the component is no plugin: it exports none of `gate`, `health-check`, `notifier`, `proxy-switch`, `action`"
+    )]
     NoKind {
         /// What it exports instead.
         exports: Vec<String>,
     },
     /// It exports a kind of another version of the contract.
-    #[error("the component is made for another version of the contract: it exports `{export}`, and this runner knows 0.1")]
+    #[error(
+        "the component is made for another version of the contract: it exports `{export}`, and this runner knows 0.1"
+    )]
     OtherVersion {
         /// What it exports.
         export: String,

@@ -1,6 +1,6 @@
 //! Memory over *all* memories of a component together: a limit on each alone is no limit.
 
-use wasmtime::{Result, ResourceLimiter};
+use wasmtime::{ResourceLimiter, Result};
 
 /// Table elements over all tables; each is a pointer on the host.
 const MAX_TABLE_ELEMENTS: usize = 1_000_000;
@@ -95,7 +95,8 @@ mod tests {
     #[test]
     fn two_memories_share_one_limit() {
         let mut limit = MemoryLimit::new(100);
-        let granted = [(0, 60), (0, 60), (0, 40), (40, 41)].map(|(from, to)| limit.memory_growing(from, to, None).unwrap());
+        let granted = [(0, 60), (0, 60), (0, 40), (40, 41)]
+            .map(|(from, to)| limit.memory_growing(from, to, None).unwrap());
         assert_eq!(granted, [true, false, true, false]);
         assert_eq!(limit.refused(), Some(Refused::Memory));
     }

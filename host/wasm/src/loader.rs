@@ -176,12 +176,17 @@ impl Loader {
     }
 
     /// Asks the component what it is, in a sandbox with no capability at all.
-    async fn describe(&self, component: &Component, surface: &Surface) -> Result<(Manifest, Schema), LoadError> {
+    async fn describe(
+        &self,
+        component: &Component,
+        surface: &Surface,
+    ) -> Result<(Manifest, Schema), LoadError> {
         let engine = self.shared.engines.get(Counting::Nothing);
         let kind = linked(engine, component, surface, &GrantSet::none())?;
         let limits = Limits::default();
         let deadline = Instant::now() + self.shared.describe_time;
-        let context = self.nothing(limits, deadline, surface).map_err(|reason| LoadError::Misfit { reason })?;
+        let context =
+            self.nothing(limits, deadline, surface).map_err(|reason| LoadError::Misfit { reason })?;
         let mut store = guest::store(engine, context, limits.memory, None)
             .map_err(|error| LoadError::Misfit { reason: format!("{error:#}") })?;
         let running = self.shared.engines.running();
@@ -194,7 +199,8 @@ impl Loader {
                 return Err(LoadError::Describe { failure: failure::tidy(failure, &Redactor::default()) });
             }
             Err(_) => {
-                let message = format!("it did not return within {}", format_duration(self.shared.describe_time));
+                let message =
+                    format!("it did not return within {}", format_duration(self.shared.describe_time));
                 return Err(LoadError::Describe { failure: Failure::new(FailureKind::TimedOut, message) });
             }
         };
@@ -213,7 +219,7 @@ impl Loader {
             ledger: Arc::new(Ledger::new(limits, Arc::new(Redactor::default()), Box::new(|_| {}))),
             env: Arc::default(),
         });
-        if surface.wasi.is_empty() { Ok(context) } else { context.with_wasi().map_err(|error| error.to_string()) }
+        if surface.wasi_linked { context.with_wasi().map_err(|error| error.to_string()) } else { Ok(context) }
     }
 }
 
@@ -227,8 +233,8 @@ impl Shared {
                 Err(note) => self.note(note),
             }
         }
-        let component =
-            Component::new(engine, bytes).map_err(|error| LoadError::Invalid { reason: in_one_line(&error) })?;
+        let component = Component::new(engine, bytes)
+            .map_err(|error| LoadError::Invalid { reason: in_one_line(&error) })?;
         if let Some(Err(note)) = self.cache.as_ref().map(|cache| cache.install(engine, digest, &component)) {
             self.note(note);
         }
@@ -265,7 +271,7 @@ pub(crate) fn linked(
     for capability in &surface.linked {
         link(&mut linker, *capability, grants.rules().serves(*capability)).map_err(misfit)?;
     }
-    if !surface.wasi.is_empty() {
+    if surface.wasi_linked {
         link_wasi(&mut linker).map_err(misfit)?;
     }
     let pre = linker.instantiate_pre(component).map_err(misfit)?;
@@ -279,8 +285,7 @@ fn in_one_line(error: &wasmtime::Error) -> String {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
-    let unreadable =
-        |reason: String| LoadError::Unreadable { path: path.display().to_string(), reason };
+    let unreadable = |reason: String| LoadError::Unreadable { path: path.display().to_string(), reason };
     let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !found.is_file() {
         return Err(unreadable("it is not a regular file".to_owned()));

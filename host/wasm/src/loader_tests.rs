@@ -44,7 +44,8 @@ async fn imports_are_the_request_and_a_type_alone_is_none() {
     let imports = r#"
         (import "runner:plugin/http@0.1.0" "send" (func (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
         (import "runner:plugin/log@0.1.0" "write" (func (param i32 i32 i32)))"#;
-    let inspection = loader().inspect_bytes(gate(&Says::default(), &[], imports, "(global.get $pass)")).await.unwrap();
+    let inspection =
+        loader().inspect_bytes(gate(&Says::default(), &[], imports, "(global.get $pass)")).await.unwrap();
     assert_eq!(inspection.imports, [Capability::Log, Capability::Http]);
 }
 
@@ -53,7 +54,10 @@ async fn what_is_no_component_is_named() {
     let table: [(&[u8], &str); 6] = [
         (b"", "the file is empty, not a WebAssembly component"),
         (b"#!/bin/sh\n", "the file is something else, not a WebAssembly component"),
-        (b"\x7fELF\x02\x01\x01\0", "the file is a native program or a precompiled component, not a WebAssembly component"),
+        (
+            b"\x7fELF\x02\x01\x01\0",
+            "the file is a native program or a precompiled component, not a WebAssembly component",
+        ),
         (b"\0asm\x01\0\0\0", "the file is a core module, not a WebAssembly component"),
         (b"\0asm\x09\0\x09\0", "the file is WebAssembly of an unknown sort, not a WebAssembly component"),
         (b"\0as", "the file is something else, not a WebAssembly component"),
@@ -68,7 +72,8 @@ async fn a_component_cut_short_is_not_valid() {
     let bytes = gate(&Says::default(), &[], "", "(global.get $pass)");
     for length in [8, 9, 100, bytes.len() / 2, bytes.len() - 1] {
         let message = refused(&bytes[..length]).await;
-        let expected = if length == 8 { "the component is no plugin" } else { "the component is not valid: " };
+        let expected =
+            if length == 8 { "the component is no plugin" } else { "the component is not valid: " };
         assert!(message.starts_with(expected), "{length}: {message}");
     }
 }
@@ -85,7 +90,12 @@ async fn a_component_of_no_kind_or_two_is_refused() {
         .await,
         "the component exports more than one kind: `gate`, `action`"
     );
-    for export in ["runner:plugin/gate@0.2.0", "runner:plugin/gate@1.0.0", "runner:plugin/gate@0.1.0-rc.1", "runner:plugin/gate"] {
+    for export in [
+        "runner:plugin/gate@0.2.0",
+        "runner:plugin/gate@1.0.0",
+        "runner:plugin/gate@0.1.0-rc.1",
+        "runner:plugin/gate",
+    ] {
         assert_eq!(
             refused_text(&format!(r#"(component (instance $i) (export "{export}" (instance $i)))"#)).await,
             format!(
@@ -117,7 +127,8 @@ async fn imports_that_nobody_offers_are_all_named() {
 
 #[tokio::test]
 async fn a_kind_without_its_functions_does_not_fit() {
-    let message = refused_text(r#"(component (instance $i) (export "runner:plugin/gate@0.1.0" (instance $i)))"#).await;
+    let message =
+        refused_text(r#"(component (instance $i) (export "runner:plugin/gate@0.1.0" (instance $i)))"#).await;
     assert!(message.starts_with("the component does not fit the contract: "), "{message}");
 }
 
@@ -159,7 +170,11 @@ async fn a_component_that_starts_with_a_loop_is_given_up() {
     let start = "(start $go) (func $go (loop $again (br $again)))";
     let loader = loader().giving_describe(std::time::Duration::from_millis(50));
     assert_eq!(
-        loader.inspect_bytes(gate(&Says::default(), &[], start, "(global.get $pass)")).await.unwrap_err().to_string(),
+        loader
+            .inspect_bytes(gate(&Says::default(), &[], start, "(global.get $pass)"))
+            .await
+            .unwrap_err()
+            .to_string(),
         "its `describe` failed (timed-out): it did not return within 50ms"
     );
 }

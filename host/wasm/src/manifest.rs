@@ -40,17 +40,24 @@ pub(crate) fn read(raw: types::Manifest) -> Result<(Manifest, Schema), String> {
         format!("`{text}`")
     };
     if !is_name(&raw.name, "") {
-        return Err(format!("its name {} is not kebab-case with at most {MAX_NAME} characters", quoted(&raw.name)));
+        return Err(format!(
+            "its name {} is not kebab-case with at most {MAX_NAME} characters",
+            quoted(&raw.name)
+        ));
     }
     if !is_version(&raw.version) {
-        return Err(format!("its version {} is not a semantic version such as `1.0.0`", quoted(&raw.version)));
+        return Err(format!(
+            "its version {} is not a semantic version such as `1.0.0`",
+            quoted(&raw.version)
+        ));
     }
     if raw.config_schema.len() > MAX_SCHEMA {
         return Err(format!("its config-schema is longer than {MAX_SCHEMA} bytes"));
     }
-    let config_schema: Value =
-        serde_json::from_str(&raw.config_schema).map_err(|error| format!("its config-schema is not JSON: {error}"))?;
-    let schema = Schema::new(&config_schema).map_err(|error| format!("its config-schema is not a JSON Schema: {error}"))?;
+    let config_schema: Value = serde_json::from_str(&raw.config_schema)
+        .map_err(|error| format!("its config-schema is not JSON: {error}"))?;
+    let schema = Schema::new(&config_schema)
+        .map_err(|error| format!("its config-schema is not a JSON Schema: {error}"))?;
     if raw.outputs.len() > MAX_OUTPUTS {
         return Err(format!("it declares {} outputs, more than {MAX_OUTPUTS}", raw.outputs.len()));
     }
@@ -73,7 +80,9 @@ pub(crate) fn read(raw: types::Manifest) -> Result<(Manifest, Schema), String> {
 fn is_name(text: &str, also: &str) -> bool {
     text.len() <= MAX_NAME
         && text.starts_with(|first: char| first.is_ascii_lowercase())
-        && text.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-' || also.contains(sign))
+        && text.chars().all(|sign| {
+            sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '-' || also.contains(sign)
+        })
 }
 
 fn is_version(text: &str) -> bool {
@@ -81,7 +90,9 @@ fn is_version(text: &str) -> bool {
     let numbers: Vec<&str> = core.split('.').collect();
     text.len() <= MAX_NAME
         && numbers.len() == 3
-        && numbers.iter().all(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+        && numbers
+            .iter()
+            .all(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
         && text.chars().all(|sign| sign.is_ascii_alphanumeric() || ".-+".contains(sign))
 }
 

@@ -30,7 +30,11 @@ impl Schema {
             .take(SHOWN)
             .map(|error| {
                 let place = error.instance_path().to_string();
-                let place = if place.is_empty() { "`with`".to_owned() } else { format!("`with{}`", place.replace('/', ".")) };
+                let place = if place.is_empty() {
+                    "`with`".to_owned()
+                } else {
+                    format!("`with{}`", place.replace('/', "."))
+                };
                 format!("{place}: {}", shortened(error.to_string()))
             })
             .collect();

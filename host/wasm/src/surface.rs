@@ -11,7 +11,8 @@ use crate::inspect::LoadError;
 
 const PACKAGE: &str = "runner:plugin";
 /// The packages of WASI 0.2 that are offered.
-const WASI: [&str; 7] = ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
+const WASI: [&str; 7] =
+    ["wasi:cli", "wasi:clocks", "wasi:filesystem", "wasi:http", "wasi:io", "wasi:random", "wasi:sockets"];
 
 /// What a component is and asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,10 @@ pub(crate) struct Surface {
     pub(crate) requested: Vec<Capability>,
     /// All capabilities that have to be linked, also those of which it uses a type only.
     pub(crate) linked: Vec<Capability>,
-    /// WASI interfaces, without version.
+    /// WASI interfaces with functions it can call, without version.
     pub(crate) wasi: Vec<String>,
+    /// Whether WASI has to be linked, be it for a type only.
+    pub(crate) wasi_linked: bool,
 }
 
 /// `package:name/interface@version` in parts.
@@ -41,7 +44,9 @@ impl<'a> Name<'a> {
 
     /// 0.1.x: what semantic versioning calls compatible.
     fn is_ours(&self) -> bool {
-        self.version.strip_prefix("0.1.").is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+        self.version
+            .strip_prefix("0.1.")
+            .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
     }
 }
 
@@ -49,14 +54,13 @@ impl<'a> Name<'a> {
 pub(crate) fn read(engine: &Engine, component: &Component) -> Result<Surface, LoadError> {
     let ty = component.component_type();
     let kind = kind_of(&ty.exports(engine).map(|(name, _)| name.to_owned()).collect::<Vec<_>>())?;
-    let mut surface = Surface { kind, requested: Vec::new(), linked: Vec::new(), wasi: Vec::new() };
+    let mut surface =
+        Surface { kind, requested: Vec::new(), linked: Vec::new(), wasi: Vec::new(), wasi_linked: false };
     let mut unknown = Vec::new();
     for (name, item) in ty.imports(engine) {
         let functions = match &item.ty {
             ComponentItem::ComponentInstance(instance) => Some(
-                instance
-                    .exports(engine)
-                    .any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_))),
+                instance.exports(engine).any(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_))),
             ),
             ComponentItem::ComponentFunc(_)
             | ComponentItem::CoreFunc(_)
@@ -78,7 +82,10 @@ pub(crate) fn read(engine: &Engine, component: &Component) -> Result<Surface, Lo
                     None => unknown.push(name.to_owned()),
                 }
             }
-            (Some(parts), Some(functions)) if WASI.contains(&parts.package) && parts.version.starts_with("0.2.") => {
+            (Some(parts), Some(functions))
+                if WASI.contains(&parts.package) && parts.version.starts_with("0.2.") =>
+            {
+                surface.wasi_linked = true;
                 if functions {
                     surface.wasi.push(format!("{}/{}", parts.package, parts.interface));
                 }

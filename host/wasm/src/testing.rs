@@ -6,13 +6,13 @@ use runner_capabilities::{Limits, Policy, Requested, admit};
 use runner_engine::ports::{BoxFuture, Call, CallReport, Clock, LogLine, Operation, StepRunner as _};
 use runner_expression::Template;
 use runner_model::{
-    Digest, Inconclusive, Phase, Plan, PlanHeader, PlannedPlugin, PluginAlias, PluginIndex, PluginKind, Retry, RunId,
-    SecretName, SecretOrigin, SecretSource, Step, StepId, StepIndex, Uses,
+    Digest, Inconclusive, Phase, Plan, PlanHeader, PlannedPlugin, PluginAlias, PluginIndex, PluginKind,
+    Retry, RunId, SecretName, SecretOrigin, SecretSource, Step, StepId, StepIndex, Uses,
 };
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::Resolve;
+use wit_parser::{Resolve, UnresolvedPackageGroup};
 
 use crate::{Host, HostOptions, Loader};
 
@@ -56,11 +56,24 @@ impl Default for Says<'_> {
 /// globals `$name` and `$name_len`.
 pub(crate) fn gate(says: &Says<'_>, strings: &[(&str, &str)], fields: &str, body: &str) -> Vec<u8> {
     let interface = "runner:plugin/gate@0.1.0";
-    let describe = format!(r#"(func $describe (export "{interface}#describe") (result i32) (global.get $manifest))"#);
+    let describe =
+        format!(r#"(func $describe (export "{interface}#describe") (result i32) (global.get $manifest))"#);
     let evaluate = format!(
         r#"(func $evaluate (export "{interface}#evaluate") (param i32 i32 i32 i32 i32 i32 i32) (result i32) {body})"#
     );
-    component("gate-plugin", &module(says, strings, fields, &format!("{describe} {evaluate}")))
+    component("gate-plugin", &module(says, strings, fields, &format!("{describe} {evaluate}")), VERSION)
+}
+
+/// A gate that passes, made for another version of the contract with the same interfaces.
+pub(crate) fn gate_made_for(version: &str) -> Vec<u8> {
+    let interface = format!("runner:plugin/gate@{version}");
+    let functions = format!(
+        r#"(func (export "{interface}#describe") (result i32) (global.get $manifest))
+           (func (export "{interface}#evaluate") (param i32 i32 i32 i32 i32 i32 i32) (result i32)
+             (call $log (i32.const 1) (i32.const 0) (i32.const 0)) (global.get $pass))"#
+    );
+    let log = format!(r#"(import "runner:plugin/log@{version}" "write" (func $log (param i32 i32 i32)))"#);
+    component("gate-plugin", &module(&Says::default(), &[], &log, &functions), version)
 }
 
 /// An action whose snapshot is `strings["snapshot"]` and whose other functions do nothing.
@@ -79,7 +92,7 @@ pub(crate) fn action(snapshot: &str) -> Vec<u8> {
              (global.get $ret))
            (func (export "{interface}#restore") {seven} (param i32 i32) (result i32) (global.get $ret))"#
     );
-    component("action-plugin", &module(&Says::default(), &[("snapshot", snapshot)], "", &functions))
+    component("action-plugin", &module(&Says::default(), &[("snapshot", snapshot)], "", &functions), VERSION)
 }
 
 fn module(says: &Says<'_>, strings: &[(&str, &str)], fields: &str, functions: &str) -> String {
@@ -137,7 +150,7 @@ impl Image {
     }
 
     fn words(&mut self, words: &[u32]) -> u32 {
-        while self.end() % 8 != 0 {
+        while !self.end().is_multiple_of(8) {
             self.0.push(0);
         }
         let at = self.end();
@@ -150,14 +163,26 @@ impl Image {
     }
 }
 
-fn component(world: &str, module: &str) -> Vec<u8> {
+/// The version of `wit/`.
+const VERSION: &str = "0.1.0";
+
+fn component(world: &str, module: &str, version: &str) -> Vec<u8> {
     let mut bytes = wat::parse_str(module).unwrap();
     let mut resolve = Resolve::default();
-    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
-    let (package, _) = resolve.push_dir(wit).unwrap();
+    let wit = UnresolvedPackageGroup::parse("contract.wit", &contract(version)).unwrap();
+    let package = resolve.push_group(wit).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     embed_component_metadata(&mut bytes, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default().validate(true).module(&bytes).unwrap().encode().unwrap()
+}
+
+/// All files of `wit/` as one, with another version.
+fn contract(version: &str) -> String {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let package = format!("package runner:plugin@{VERSION};");
+    let files = ["types.wit", "capabilities.wit", "kinds.wit", "worlds.wit"];
+    let texts = files.map(|file| std::fs::read_to_string(wit.join(file)).unwrap().replace(&package, ""));
+    format!("package runner:plugin@{version};\n{}", texts.concat())
 }
 
 /// One step around one plugin, and the directory they stand in.

@@ -7,9 +7,10 @@ mod servers;
 
 pub(crate) use servers::Proxy;
 
+use std::fs::File;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::caddy::{self, Choice};
 use crate::failure::Failure;
@@ -80,15 +81,20 @@ pub(crate) fn show(workspace: &Workspace, choice: Choice) -> Result<(), Failure>
     }
 }
 
-/// The programs, with the profile that the tests use, so that one build serves both.
-pub(crate) fn build(workspace: &Workspace) -> Result<(), Failure> {
-    process::must(cargo().current_dir(&workspace.root).args([
-        "build",
-        "--package",
-        "runner-cli",
-        "--package",
-        "quickstart",
-    ]))
+fn build(workspace: &Workspace) -> Result<(), Failure> {
+    let mut build = cargo();
+    build.current_dir(&workspace.root).args(["build", "--package", "runner-cli", "--package", "quickstart"]);
+    process::must(&mut build)?;
+    as_new(workspace)
+}
+
+/// Gives a runner that cargo has found up to date the date of now: the end-to-end tests refuse one that is older than the
+/// newest source, and cargo does not touch it for a change of sources that are not in it.
+#[expect(clippy::disallowed_methods, reason = "the date of a file is of the wall clock")]
+pub(crate) fn as_new(workspace: &Workspace) -> Result<(), Failure> {
+    let runner = workspace.program("runner");
+    let touched = File::open(&runner).and_then(|file| file.set_modified(SystemTime::now()));
+    touched.map_err(|error| Failure::problem(format!("set the date of `{}`: {error}", runner.display())))
 }
 
 fn choose(workspace: &Workspace, choice: Choice) -> Result<Proxy, Failure> {

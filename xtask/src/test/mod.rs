@@ -29,21 +29,20 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
         components::guests(workspace)
     })?;
     stages.run("lint", |_| lint(workspace))?;
-    stages.run("unit tests", |tally| {
-        let mut test =
-            on(workspace, &["test", "--workspace", "--exclude", "runner-tests", "--tests", "--no-fail-fast"]);
+    // The same selection of packages and targets for building and testing, or features differ and all is built twice.
+    let programs = stages.run("build", |_| {
+        process::must(&mut on(workspace, &["build", "--workspace", "--bins", "--tests"]))?;
+        demo::as_new(workspace)
+    })?;
+    let caddy = caddy::find(workspace);
+    stages.run("unit and end-to-end tests", |tally| {
+        let mut test = on(workspace, &["test", "--workspace", "--bins", "--tests", "--no-fail-fast"]);
+        if caddy.is_none() {
+            test.args(["--", "--skip", NEEDS_CADDY]);
+        }
         counted(&mut test, tally)
     })?;
-    let programs = stages.run("runner", |_| demo::build(workspace))?;
-    let caddy = caddy::find(workspace);
     if components && programs {
-        stages.run("end-to-end tests", |tally| {
-            let mut test = on(workspace, &["test", "--package", "runner-tests", "--tests", "--no-fail-fast"]);
-            if caddy.is_none() {
-                test.args(["--", "--skip", NEEDS_CADDY]);
-            }
-            counted(&mut test, tally)
-        })?;
         stages.run("example, stand-in for Caddy", |tally| example(workspace, &Proxy::StandIn, tally))?;
         match caddy {
             Some(caddy) => {
@@ -56,7 +55,6 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
             ),
         }
     } else {
-        stages.left_out("end-to-end tests");
         stages.left_out("example");
     }
     stages.run("doc tests", |tally| {
@@ -91,7 +89,8 @@ fn lint(workspace: &Workspace) -> Result<(), Failure> {
     let mut wasm =
         on(workspace, &["clippy", "--profile", "guest", "--target", COMPONENT, "--package", "runner-plugin"]);
     wasm.args(workspace.component_packages("plugins")?.iter().flat_map(|package| ["--package", package]));
-    process::must(wasm.args(["--", "-D", "warnings"]))
+    process::must(wasm.args(["--", "-D", "warnings"]))?;
+    components::lint_guests(workspace)
 }
 
 /// Runs tests, shows what they print, and counts.

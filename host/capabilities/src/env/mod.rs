@@ -13,7 +13,9 @@ pub struct EnvGrant(Vec<String>);
 impl EnvGrant {
     pub(crate) fn parse(value: &Value) -> Result<Self, Vec<GrantError>> {
         let Value::Array(items) = value else {
-            return Err(vec![GrantError::new("", "expected a list of variable names").help("for example `env: [LANG]`")]);
+            return Err(vec![
+                GrantError::new("", "expected a list of variable names").help("for example `env: [LANG]`"),
+            ]);
         };
         let mut names = Vec::new();
         let mut errors = Vec::new();

@@ -41,7 +41,8 @@ pub struct PathPattern {
 
 impl FilesystemGrant {
     pub(crate) fn parse(value: &Value) -> Result<Self, Vec<GrantError>> {
-        const EXAMPLE: &str = "for example `filesystem: { read: [requirements.txt, docker/], write: [reports/] }`";
+        const EXAMPLE: &str =
+            "for example `filesystem: { read: [requirements.txt, docker/], write: [reports/] }`";
         let Value::Object(keys) = value else {
             return Err(vec![GrantError::new("", "expected a map with `read` and `write`").help(EXAMPLE)]);
         };
@@ -52,7 +53,9 @@ impl FilesystemGrant {
                 "read" => &mut grant.read,
                 "write" => &mut grant.write,
                 other => {
-                    errors.push(GrantError::new(format!("/{other}"), format!("unknown key `{other}`")).help(EXAMPLE));
+                    errors.push(
+                        GrantError::new(format!("/{other}"), format!("unknown key `{other}`")).help(EXAMPLE),
+                    );
                     continue;
                 }
             };
@@ -183,7 +186,10 @@ fn segments_match(pattern: &[&str], path: &[&str]) -> bool {
         if pattern.get(at) == Some(&"**") {
             retry = Some((at, name));
             at += 1;
-        } else if pattern.get(at).is_some_and(|wanted| path[name] != "**" && pattern::matches(wanted, path[name])) {
+        } else if pattern
+            .get(at)
+            .is_some_and(|wanted| path[name] != "**" && pattern::matches(wanted, path[name]))
+        {
             at += 1;
             name += 1;
         } else if let Some((star, from)) = retry {

@@ -104,13 +104,27 @@ async fn what_is_not_granted_is_denied_and_the_world_stays_as_it_is() {
     let before = world(&root);
     let mut context = context(&place, json!({ "read": ["in/"], "write": ["out/"] }));
     let reads = [
-        "private.txt", "../secret", "/etc/passwd", "in/../private.txt", "in/inside", "in/outside", "in/absolute",
+        "private.txt",
+        "../secret",
+        "/etc/passwd",
+        "in/../private.txt",
+        "in/inside",
+        "in/outside",
+        "in/absolute",
         "in/up/private.txt",
     ];
     for path in reads {
         assert_eq!(read(&mut context, path).await, Err(HostError::Denied), "{path}");
     }
-    let writes = ["in/a.txt", "in/new", "private.txt", "../secret", "out/in/a.txt", "out/away/secret", "out/../private.txt"];
+    let writes = [
+        "in/a.txt",
+        "in/new",
+        "private.txt",
+        "../secret",
+        "out/in/a.txt",
+        "out/away/secret",
+        "out/../private.txt",
+    ];
     for path in writes {
         assert_eq!(write(&mut context, path, "changed").await, Err(HostError::Denied), "{path}");
     }
@@ -215,7 +229,8 @@ async fn a_directory_is_listed_as_the_guest_may_see_it() {
     mknodat(CWD, root.join("in/fifo"), FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
     let mut context = context(&place, json!({ "read": ["in/"] }));
     let entries = context.list_dir("in/".to_owned()).await.unwrap().unwrap();
-    let shown: Vec<(String, FileKind)> = entries.into_iter().map(|DirEntry { name, kind }| (name, kind)).collect();
+    let shown: Vec<(String, FileKind)> =
+        entries.into_iter().map(|DirEntry { name, kind }| (name, kind)).collect();
     let expected = [
         ("a.txt", FileKind::File),
         ("dangling", FileKind::Other),

@@ -11,7 +11,8 @@
 mod grant;
 #[cfg(feature = "host")]
 mod host;
-#[cfg(all(test, feature = "host"))]
+#[cfg(feature = "host")]
+#[cfg(test)]
 mod host_tests;
 #[cfg(feature = "host")]
 mod stage;

@@ -47,7 +47,8 @@ fn a_pattern_covers_what_it_says_and_nothing_beside_it() {
         ("a/**/b/**/c", "a/x/b/y/b/z/c", true),
         ("a/**/b/**/c", "a/x/c", false),
     ];
-    let found = table.map(|(pattern, path, _)| (pattern, path, read(&[pattern]).covers(Access::Read, path).is_ok()));
+    let found =
+        table.map(|(pattern, path, _)| (pattern, path, read(&[pattern]).covers(Access::Read, path).is_ok()));
     assert_eq!(found, table);
 }
 
@@ -87,7 +88,11 @@ fn what_may_be_written_may_be_read_and_not_the_other_way_round() {
     );
     assert_eq!(
         grant.covers(Access::Read, "b\n"),
-        Err(refusal("read b\\n", "none of its filesystem rules covers this", Some("filesystem: { read: [\"b\\n\"] }")))
+        Err(refusal(
+            "read b\\n",
+            "none of its filesystem rules covers this",
+            Some("filesystem: { read: [\"b\\n\"] }")
+        ))
     );
     assert_eq!(
         FilesystemGrant::default().covers(Access::Read, "b"),
@@ -97,7 +102,8 @@ fn what_may_be_written_may_be_read_and_not_the_other_way_round() {
 
 #[test]
 fn a_block_with_mistakes_names_each() {
-    let errors = FilesystemGrant::parse(&json!({ "read": ["/etc", 7, ""], "write": "x", "execute": [] })).unwrap_err();
+    let errors =
+        FilesystemGrant::parse(&json!({ "read": ["/etc", 7, ""], "write": "x", "execute": [] })).unwrap_err();
     let found: Vec<(&str, &str)> =
         errors.iter().map(|error| (error.pointer.as_str(), error.message.as_str())).collect();
     assert_eq!(

@@ -74,7 +74,9 @@ impl Tree {
             return Err(too_long());
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = File::from(openat(&parent, &name, flags, Mode::empty()).map_err(|error| problem(path, &error.into()))?);
+        let file = File::from(
+            openat(&parent, &name, flags, Mode::empty()).map_err(|error| problem(path, &error.into()))?,
+        );
         let opened = file.metadata().map_err(|error| problem(path, &error))?;
         if !opened.is_file() {
             return Err(Problem::Unavailable(format!("`{path}` changed while it was opened")));
@@ -123,11 +125,14 @@ impl Tree {
             if entries.len() == MAX_ENTRIES {
                 return Err(Problem::BudgetExceeded(format!("`{path}` has more than {MAX_ENTRIES} entries")));
             }
-            let below = if path.is_empty() { name.clone() } else { format!("{}/{name}", path.trim_end_matches('/')) };
+            let below =
+                if path.is_empty() { name.clone() } else { format!("{}/{name}", path.trim_end_matches('/')) };
             let kind = match facts_of_link_at(&directory, Path::new(&name)) {
                 Ok(FileType::RegularFile) => Kind::File,
                 Ok(FileType::Directory) => Kind::Directory,
-                Ok(FileType::Symlink) => self.facts(grant, &below).ok().flatten().map_or(Kind::Other, |facts| facts.kind),
+                Ok(FileType::Symlink) => {
+                    self.facts(grant, &below).ok().flatten().map_or(Kind::Other, |facts| facts.kind)
+                }
                 // Gone since, or something that cannot be opened.
                 Ok(_) | Err(_) => Kind::Other,
             };
@@ -206,7 +211,9 @@ impl Tree {
 }
 
 fn covers_real(grant: &FilesystemGrant, access: Access, path: &str, real: &Path) -> Result<(), Problem> {
-    let text = real.to_str().ok_or_else(|| Problem::Invalid(format!("`{path}` leads to a name that is not text")))?;
+    let text = real
+        .to_str()
+        .ok_or_else(|| Problem::Invalid(format!("`{path}` leads to a name that is not text")))?;
     match grant.covers(access, text) {
         Ok(()) => Ok(()),
         Err(refusal) => {
@@ -226,7 +233,12 @@ fn led_astray(path: &str, why: &str) -> Refusal {
 }
 
 fn open_directory(parent: &OwnedFd, name: &Path) -> Result<OwnedFd, Errno> {
-    openat(parent, name, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())
+    openat(
+        parent,
+        name,
+        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
+        Mode::empty(),
+    )
 }
 
 fn facts_of_link_at(parent: &OwnedFd, name: &Path) -> Result<FileType, Errno> {
@@ -238,10 +250,16 @@ fn facts_at(parent: &OwnedFd, name: &Path) -> io::Result<Facts> {
     let kind = match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Directory,
-        _ => Kind::Other,
+        FileType::Symlink
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => Kind::Other,
     };
     let seconds = u64::try_from(stat.st_mtime).unwrap_or(0);
-    let nanoseconds = u64::try_from(stat.st_mtime_nsec).unwrap_or(0);
+    // Unsigned here, signed on other systems; never negative.
+    let nanoseconds = stat.st_mtime_nsec as u64;
     Ok(Facts {
         kind,
         size: u64::try_from(stat.st_size).unwrap_or(0),

@@ -6,13 +6,7 @@ use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 
 use super::{Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
-use crate::{
-    GrantSet, Limits,
-    clock::Time,
-    filesystem::Tree,
-    network::Dialer,
-    secrets::SecretBytes,
-};
+use crate::{GrantSet, Limits, clock::Time, filesystem::Tree, network::Dialer, secrets::SecretBytes};
 
 /// Most things a guest may hold at once: files, streams, connections, secrets.
 const MAX_RESOURCES: usize = 4096;
@@ -59,7 +53,8 @@ impl Context {
     /// A context for one call. WASI is added by [`Context::with_wasi`] for components that want it.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env } = surroundings;
+        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env } =
+            surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {

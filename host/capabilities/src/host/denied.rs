@@ -8,10 +8,7 @@ use wasmtime::{
 
 use super::{
     Context, Problem,
-    bindings::runner::plugin::{
-        files, http, reveal, secrets, tcp,
-        types::HostError,
-    },
+    bindings::runner::plugin::{files, http, reveal, secrets, tcp, types::HostError},
 };
 use crate::{
     Capability, Refusal,
@@ -38,7 +35,9 @@ impl Denied<'_> {
 
     fn file<T>(&self, access: Access, path: &str) -> Result<Result<T, HostError>> {
         let refusal = self.0.grants.rules().filesystem.covers(access, path).err();
-        self.refuse(refusal.map_or_else(|| not_linked(Capability::Files, path.to_owned()), |refusal| *refusal))
+        self.refuse(
+            refusal.map_or_else(|| not_linked(Capability::Files, path.to_owned()), |refusal| *refusal),
+        )
     }
 }
 
@@ -71,11 +70,19 @@ impl tcp::Host for Denied<'_> {
 
 /// No connection is ever handed out here, so none of these is ever called with a valid one.
 impl tcp::HostConnection for Denied<'_> {
-    async fn write(&mut self, _connection: Resource<Connection>, _data: Vec<u8>) -> Result<Result<(), HostError>> {
+    async fn write(
+        &mut self,
+        _connection: Resource<Connection>,
+        _data: Vec<u8>,
+    ) -> Result<Result<(), HostError>> {
         Ok(Err(HostError::Denied))
     }
 
-    async fn read(&mut self, _connection: Resource<Connection>, _max: u32) -> Result<Result<Vec<u8>, HostError>> {
+    async fn read(
+        &mut self,
+        _connection: Resource<Connection>,
+        _max: u32,
+    ) -> Result<Result<Vec<u8>, HostError>> {
         Ok(Err(HostError::Denied))
     }
 

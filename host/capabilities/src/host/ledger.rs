@@ -171,7 +171,10 @@ mod tests {
         ledger.write(Level::Info, "12345678");
         ledger.write(Level::Info, "too long\nx\ny");
         assert_eq!(ledger.output_left(), 1);
-        assert_eq!(ledger.finish(), Record { lines: vec![info("12345678")], dropped: 3, refusals: Vec::new() });
+        assert_eq!(
+            ledger.finish(),
+            Record { lines: vec![info("12345678")], dropped: 3, refusals: Vec::new() }
+        );
     }
 
     #[test]

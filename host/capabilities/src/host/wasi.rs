@@ -123,13 +123,15 @@ impl WasiHttpView for Context {
 
 fn may_use(grants: &GrantSet, ledger: &Ledger, address: SocketAddr, usage: SocketAddrUse) -> bool {
     match usage {
-        SocketAddrUse::TcpConnect => match grants.rules().network.covers_address(address.ip(), address.port()) {
-            Ok(()) => true,
-            Err(refusal) => {
-                ledger.refuse(*refusal);
-                false
+        SocketAddrUse::TcpConnect => {
+            match grants.rules().network.covers_address(address.ip(), address.port()) {
+                Ok(()) => true,
+                Err(refusal) => {
+                    ledger.refuse(*refusal);
+                    false
+                }
             }
-        },
+        }
         // What the system does by itself before it connects.
         SocketAddrUse::TcpBind => address.ip().is_unspecified() && address.port() == 0,
         SocketAddrUse::TcpListen
@@ -157,7 +159,8 @@ impl WasiHttpHooks for Hooks {
         options: Option<RequestOptions>,
         _processed: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
-        let (grants, ledger, dialer) = (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.dialer));
+        let (grants, ledger, dialer) =
+            (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.dialer));
         let deadline = self.deadline.min(Instant::now() + time_of(options));
         Box::new(async move {
             match send(&grants, &dialer, request, deadline).await {
@@ -183,7 +186,9 @@ fn time_of(options: Option<RequestOptions>) -> Duration {
     const UNNAMED: Duration = Duration::from_secs(10);
     let options = options.unwrap_or_default();
     let connect = options.connect_timeout.unwrap_or(UNNAMED);
-    connect.saturating_add(options.first_byte_timeout.unwrap_or(UNNAMED)).min(Duration::from_secs(24 * 60 * 60))
+    connect
+        .saturating_add(options.first_byte_timeout.unwrap_or(UNNAMED))
+        .min(Duration::from_secs(24 * 60 * 60))
 }
 
 async fn send(
@@ -315,3 +320,7 @@ impl AsyncWrite for Capture {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+#[path = "wasi_tests.rs"]
+mod tests;

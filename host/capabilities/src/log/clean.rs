@@ -53,7 +53,10 @@ fn skip_escape(signs: &mut std::iter::Peekable<std::str::Chars<'_>>) {
         Some('[') => skip_control_sequence(signs),
         Some(']' | 'P' | '_' | '^' | 'X') => {
             while let Some(sign) = signs.next() {
-                if sign == '\u{7}' || sign == '\u{9c}' || (sign == '\u{1b}' && signs.next_if_eq(&'\\').is_some()) {
+                if sign == '\u{7}'
+                    || sign == '\u{9c}'
+                    || (sign == '\u{1b}' && signs.next_if_eq(&'\\').is_some())
+                {
                     break;
                 }
             }

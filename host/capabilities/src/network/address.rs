@@ -66,7 +66,13 @@ fn reach_v4(v4: Ipv4Addr) -> Reach {
         Reach::Metadata
     } else if v4.is_loopback() {
         Reach::Loopback
-    } else if v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast() || v4.is_documentation() || a == 0 || a >= 240 {
+    } else if v4.is_unspecified()
+        || v4.is_multicast()
+        || v4.is_broadcast()
+        || v4.is_documentation()
+        || a == 0
+        || a >= 240
+    {
         Reach::Unusable
     } else if v4.is_private()
         || v4.is_link_local()
@@ -83,8 +89,10 @@ fn reach_v4(v4: Ipv4Addr) -> Reach {
 fn reach_v6(v6: Ipv6Addr) -> Reach {
     let first = v6.segments()[0];
     // EC2's metadata over IPv6, and GCP's.
-    const METADATA: [Ipv6Addr; 2] =
-        [Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254), Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)];
+    const METADATA: [Ipv6Addr; 2] = [
+        Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x254),
+        Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    ];
     if METADATA.contains(&v6) {
         Reach::Metadata
     } else if v6.is_loopback() {

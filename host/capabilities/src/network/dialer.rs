@@ -55,7 +55,11 @@ impl Dialer {
     }
 
     /// Connects to the first judged address that answers.
-    pub(super) async fn connect(&self, to: &Destination<'_>, deadline: Instant) -> Result<TcpStream, Problem> {
+    pub(super) async fn connect(
+        &self,
+        to: &Destination<'_>,
+        deadline: Instant,
+    ) -> Result<TcpStream, Problem> {
         let addresses = self.judged_addresses(to, deadline).await?;
         let mut failed = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
@@ -87,24 +91,34 @@ impl Dialer {
         timeout_at(deadline, self.tls.start(stream, server, purpose)).await.map_err(|_| Problem::TimedOut)?
     }
 
-    async fn judged_addresses(&self, to: &Destination<'_>, deadline: Instant) -> Result<Vec<IpAddr>, Problem> {
+    async fn judged_addresses(
+        &self,
+        to: &Destination<'_>,
+        deadline: Instant,
+    ) -> Result<Vec<IpAddr>, Problem> {
         let addresses = match to.host.parse::<IpAddr>() {
             Ok(address) => vec![address],
             Err(_) => timeout_at(deadline, self.resolver.resolve(to.host))
                 .await
                 .map_err(|_| Problem::TimedOut)?
-                .map_err(|error| Problem::Unavailable(format!("`{}` does not resolve: {}", to.host, reason(&error))))?,
+                .map_err(|error| {
+                    Problem::Unavailable(format!("`{}` does not resolve: {}", to.host, reason(&error)))
+                })?,
         };
         if addresses.is_empty() {
             return Err(Problem::Unavailable(format!("`{}` does not resolve: no address", to.host)));
         }
         if addresses.len() > MAX_ADDRESSES {
-            return Err(Problem::Unavailable(format!("`{}` has more than {MAX_ADDRESSES} addresses", to.host)));
+            return Err(Problem::Unavailable(format!(
+                "`{}` has more than {MAX_ADDRESSES} addresses",
+                to.host
+            )));
         }
         for address in &addresses {
             // One bad address spoils the answer: whoever mixes them means to be tried twice.
             to.rule.admits(*address).map_err(|message| {
-                let paste = message.contains("private").then(|| format!(r#"network: ["{} private"]"#, to.rule));
+                let paste =
+                    message.contains("private").then(|| format!(r#"network: ["{} private"]"#, to.rule));
                 Box::new(Refusal {
                     capability: to.capability,
                     request: format!("connect to `{}` port {}", to.host, to.port),

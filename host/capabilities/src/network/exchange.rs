@@ -114,8 +114,9 @@ impl Outgoing {
         if RESERVED.contains(&key) {
             return Err(Problem::Invalid(format!("the header `{key}` is the host's own")));
         }
-        let mut value = HeaderValue::from_bytes(value)
-            .map_err(|_| Problem::Invalid(format!("the value of the header `{key}` holds what a value cannot")))?;
+        let mut value = HeaderValue::from_bytes(value).map_err(|_| {
+            Problem::Invalid(format!("the value of the header `{key}` holds what a value cannot"))
+        })?;
         if self.headers.len() >= MAX_HEADERS {
             return Err(Problem::Invalid(format!("a request has at most {MAX_HEADERS} headers")));
         }
@@ -141,14 +142,22 @@ impl Outgoing {
         let mut request = http::Request::builder().method(self.method).uri(target);
         if let Some(headers) = request.headers_mut() {
             // `Host` first, as RFC 9110 wishes.
-            headers.insert(HOST, HeaderValue::from_str(&authority).map_err(|_| Problem::Invalid("host".to_owned()))?);
+            headers.insert(
+                HOST,
+                HeaderValue::from_str(&authority).map_err(|_| Problem::Invalid("host".to_owned()))?,
+            );
             if !self.headers.contains_key(USER_AGENT) {
-                headers.insert(USER_AGENT, HeaderValue::from_static(concat!("runner/", env!("CARGO_PKG_VERSION"))));
+                headers.insert(
+                    USER_AGENT,
+                    HeaderValue::from_static(concat!("runner/", env!("CARGO_PKG_VERSION"))),
+                );
             }
             headers.extend(self.headers.drain());
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        request.body(Full::new(self.body)).map_err(|error| Problem::Invalid(format!("the request cannot be sent: {error}")))
+        request
+            .body(Full::new(self.body))
+            .map_err(|error| Problem::Invalid(format!("the request cannot be sent: {error}")))
     }
 }
 
@@ -187,11 +196,15 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
 ) -> Result<Incoming, Problem> {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_HEAD).max_headers(MAX_HEADERS);
-    let (mut sender, connection) =
-        builder.handshake(TokioIo::new(stream)).await.map_err(|error| broke_off("sending the request", &error))?;
+    let (mut sender, connection) = builder
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| broke_off("sending the request", &error))?;
     let answer = async {
-        let response =
-            sender.send_request(request).await.map_err(|error| broke_off("waiting for the response", &error))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|error| broke_off("waiting for the response", &error))?;
         let (head, mut body) = response.into_parts();
         if size(&head.headers) > MAX_HEAD {
             return Err(head_too_long());
@@ -202,7 +215,9 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
             let frame = frame.map_err(|error| broke_off("reading the response body", &error))?;
             match frame.into_data() {
                 Ok(data) if (bytes.len() + data.len()) as u64 > max_body => {
-                    return Err(Problem::BudgetExceeded(format!("the response body is longer than {max_body} bytes")));
+                    return Err(Problem::BudgetExceeded(format!(
+                        "the response body is longer than {max_body} bytes"
+                    )));
                 }
                 Ok(data) => bytes.extend_from_slice(&data),
                 Err(frame) => trailers.extend(frame.into_trailers().unwrap_or_default()),
@@ -211,7 +226,13 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
                 return Err(head_too_long());
             }
         }
-        Ok(Incoming { status: head.status, headers: head.headers, trailers, body: bytes, elapsed: Duration::ZERO })
+        Ok(Incoming {
+            status: head.status,
+            headers: head.headers,
+            trailers,
+            body: bytes,
+            elapsed: Duration::ZERO,
+        })
     };
     // The connection does the reading and writing for `answer`. Its own errors reach `answer` too, so its end alone
     // says nothing.
@@ -232,7 +253,9 @@ fn size(headers: &HeaderMap) -> usize {
 }
 
 fn head_too_long() -> Problem {
-    Problem::BudgetExceeded(format!("the response has more than {MAX_HEADERS} headers or {MAX_HEAD} bytes of them"))
+    Problem::BudgetExceeded(format!(
+        "the response has more than {MAX_HEADERS} headers or {MAX_HEAD} bytes of them"
+    ))
 }
 
 fn broke_off(doing: &str, error: &hyper::Error) -> Problem {

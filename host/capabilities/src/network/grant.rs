@@ -27,7 +27,11 @@ pub struct NetworkRule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
     /// `methods` empty means all. `path` is matched against path and query together.
-    Http { methods: Vec<String>, tls: bool, path: String },
+    Http {
+        methods: Vec<String>,
+        tls: bool,
+        path: String,
+    },
     Tcp,
 }
 
@@ -134,7 +138,9 @@ impl NetworkGrant {
     pub fn covers_address(&self, address: IpAddr, port: u16) -> Result<(), Box<Refusal>> {
         let by_address = self.covers_tcp(&address.to_string(), port);
         let rule = match reach(address) {
-            Reach::Loopback => by_address.or_else(|refusal| self.covers_tcp("localhost", port).map_err(|_| refusal)),
+            Reach::Loopback => {
+                by_address.or_else(|refusal| self.covers_tcp("localhost", port).map_err(|_| refusal))
+            }
             Reach::Public | Reach::Private | Reach::Metadata | Reach::Unusable => by_address,
         }?;
         rule.admits(address).map_err(|message| {
@@ -226,7 +232,8 @@ impl NetworkRule {
                 What::Http { methods: wide, tls: wide_tls, path: wide_path },
                 What::Http { methods, tls, path },
             ) => {
-                (wide.is_empty() || (!methods.is_empty() && methods.iter().all(|method| wide.contains(method))))
+                (wide.is_empty()
+                    || (!methods.is_empty() && methods.iter().all(|method| wide.contains(method))))
                     && wide_tls == tls
                     && pattern::matches(wide_path, path)
                     && (wide_path == "/*" || wide_path == path || !is_ambiguous(path))
@@ -287,7 +294,9 @@ impl HostPattern {
         if let Some(parent) = text.strip_prefix("*.") {
             let parent = canonical_host(parent)?;
             if !parent.contains('.') || parent.parse::<IpAddr>().is_ok() {
-                return Err(format!("`*.{parent}` is too wide: name at least a domain, as in `*.example.com`"));
+                return Err(format!(
+                    "`*.{parent}` is too wide: name at least a domain, as in `*.example.com`"
+                ));
             }
             return Ok(Self::Below(parent));
         }
@@ -322,9 +331,9 @@ impl FromStr for NetworkRule {
         match words.as_slice() {
             [address] => match address.strip_prefix("tcp://") {
                 Some(rest) => parse_tcp(rest, private),
-                None if address.contains("://") => {
-                    Err(format!("`{address}` names no method: write `GET {address}`, or `* {address}` for all methods"))
-                }
+                None if address.contains("://") => Err(format!(
+                    "`{address}` names no method: write `GET {address}`, or `* {address}` for all methods"
+                )),
                 None => Err(format!("`{address}` is not a rule")),
             },
             [methods, url] => parse_http(methods, url, private),
@@ -334,14 +343,18 @@ impl FromStr for NetworkRule {
 }
 
 fn parse_tcp(rest: &str, private: bool) -> Result<NetworkRule, String> {
-    let (host, port) =
-        rest.rsplit_once(':').ok_or_else(|| format!("`tcp://{rest}` needs a port, as in `tcp://redis:6379`"))?;
+    let (host, port) = rest
+        .rsplit_once(':')
+        .ok_or_else(|| format!("`tcp://{rest}` needs a port, as in `tcp://redis:6379`"))?;
     let port = parse_port(port)?;
     Ok(NetworkRule { what: What::Tcp, host: HostPattern::parse(host)?, port, private })
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse::<u16>().ok().filter(|port| *port > 0).ok_or_else(|| format!("`{text}` is not a port (1 to 65535)"))
+    text.parse::<u16>()
+        .ok()
+        .filter(|port| *port > 0)
+        .ok_or_else(|| format!("`{text}` is not a port (1 to 65535)"))
 }
 
 fn parse_http(methods: &str, url: &str, private: bool) -> Result<NetworkRule, String> {
@@ -349,7 +362,9 @@ fn parse_http(methods: &str, url: &str, private: bool) -> Result<NetworkRule, St
         "*" => Vec::new(),
         list => list.split(',').map(str::to_owned).collect(),
     };
-    if let Some(wrong) = methods.iter().find(|name| name.is_empty() || !name.chars().all(|c| c.is_ascii_uppercase())) {
+    if let Some(wrong) =
+        methods.iter().find(|name| name.is_empty() || !name.chars().all(|c| c.is_ascii_uppercase()))
+    {
         return Err(format!("`{wrong}` is not a method; methods are in capitals, as in `GET` or `GET,POST`"));
     }
     let (tls, rest) = match (url.strip_prefix("https://"), url.strip_prefix("http://")) {
@@ -382,7 +397,8 @@ fn canonical_path(path: &str) -> Result<String, String> {
     if path.contains('#') {
         return Err(format!("`{path}`: a rule holds no fragment, since none is ever sent"));
     }
-    let url = Url::parse(&format!("http://rule.invalid{path}")).map_err(|_| format!("`{path}` is not a path"))?;
+    let url =
+        Url::parse(&format!("http://rule.invalid{path}")).map_err(|_| format!("`{path}` is not a path"))?;
     let mut canonical = url.as_str().strip_prefix("http://rule.invalid").unwrap_or(path).to_owned();
     while canonical.contains("**") {
         canonical = canonical.replace("**", "*");

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use ::http::HeaderMap;
+use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -80,8 +80,7 @@ impl Context {
         }
         outgoing.body = Bytes::from(request.body);
         // Never more than the guest could hold.
-        outgoing.max_body =
-            request.max_body_bytes.map_or(DEFAULT_BODY, u64::from).min(self.limits.memory);
+        outgoing.max_body = request.max_body_bytes.map_or(DEFAULT_BODY, u64::from).min(self.limits.memory);
         let deadline = self.deadline_in(request.timeout_ms);
         let response = self.dialer.send(&self.grants.rules().network, outgoing, deadline).await?;
         // A server that sends back what it was sent would hand the guest what only the host may know.
@@ -130,7 +129,12 @@ impl tcp::Host for Context {
 }
 
 impl Context {
-    async fn connect_tcp(&mut self, host: &str, port: u16, timeout_ms: Option<u32>) -> Result<Connection, Problem> {
+    async fn connect_tcp(
+        &mut self,
+        host: &str,
+        port: u16,
+        timeout_ms: Option<u32>,
+    ) -> Result<Connection, Problem> {
         self.charge()?;
         let canonical = canonical_host(host).map_err(Problem::Invalid)?;
         let rule = self.grants.rules().network.covers_tcp(host, port)?;
@@ -146,7 +150,11 @@ impl Context {
 }
 
 impl tcp::HostConnection for Context {
-    async fn write(&mut self, connection: Resource<Connection>, data: Vec<u8>) -> Result<Result<(), HostError>> {
+    async fn write(
+        &mut self,
+        connection: Resource<Connection>,
+        data: Vec<u8>,
+    ) -> Result<Result<(), HostError>> {
         let charged = self.charge();
         let step_deadline = self.deadline;
         let connection = self.table.get_mut(&connection)?;
@@ -157,7 +165,11 @@ impl tcp::HostConnection for Context {
         Ok(self.answer(written))
     }
 
-    async fn read(&mut self, connection: Resource<Connection>, max: u32) -> Result<Result<Vec<u8>, HostError>> {
+    async fn read(
+        &mut self,
+        connection: Resource<Connection>,
+        max: u32,
+    ) -> Result<Result<Vec<u8>, HostError>> {
         let charged = self.charge();
         let step_deadline = self.deadline;
         let connection = self.table.get_mut(&connection)?;
@@ -227,7 +239,9 @@ impl Connection {
         let most = max.min(MAX_READ);
         let mut buffer = Vec::with_capacity(most.min(64 * 1024) as usize);
         let read = match &mut self.stream {
-            Stream::Plain(stream) => timeout_at(deadline, stream.take(most.into()).read_buf(&mut buffer)).await,
+            Stream::Plain(stream) => {
+                timeout_at(deadline, stream.take(most.into()).read_buf(&mut buffer)).await
+            }
             Stream::Tls(stream) => timeout_at(deadline, stream.take(most.into()).read_buf(&mut buffer)).await,
             Stream::LookedAt | Stream::Broken => return Err(self.no_stream()),
         };
@@ -238,7 +252,8 @@ impl Connection {
     fn no_stream(&self) -> Problem {
         match self.stream {
             Stream::LookedAt => Problem::Invalid(
-                "this connection took any certificate: it is for looking at the certificate, not for talking".to_owned(),
+                "this connection took any certificate: it is for looking at the certificate, not for talking"
+                    .to_owned(),
             ),
             Stream::Broken | Stream::Plain(_) | Stream::Tls(_) => {
                 Problem::Unavailable("the TLS handshake failed; connect again".to_owned())

@@ -67,7 +67,8 @@ async fn server(answer: impl Into<Vec<u8>>) -> Server {
 fn is_whole(text: &[u8]) -> bool {
     let text = String::from_utf8_lossy(text);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+    let length =
+        head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
     body.len() >= length
 }
 
@@ -95,13 +96,20 @@ async fn send(context: &mut Context, request: Request) -> Result<Response, HostE
     context.send(request).await.unwrap()
 }
 
+type Headers = Vec<(String, String)>;
+
 /// The response without its time, which no test can know.
-fn timeless(response: Result<Response, HostError>) -> (u16, Vec<(String, String)>, Vec<(String, String)>, String) {
+fn timeless(response: Result<Response, HostError>) -> (u16, Headers, Headers, String) {
     let response = response.unwrap();
     let list = |headers: Vec<Header>| {
         headers.into_iter().map(|header| (header.name, String::from_utf8(header.value).unwrap())).collect()
     };
-    (response.status, list(response.headers), list(response.trailers), String::from_utf8(response.body).unwrap())
+    (
+        response.status,
+        list(response.headers),
+        list(response.trailers),
+        String::from_utf8(response.body).unwrap(),
+    )
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {
@@ -181,7 +189,9 @@ async fn what_no_rule_covers_never_leaves_the_host() {
 async fn one_bad_address_spoils_the_whole_answer() {
     let server = server(OK).await;
     let port = server.port;
-    for addresses in [["127.0.0.1", "169.254.169.254"], ["::ffff:169.254.169.254", "127.0.0.1"], ["127.0.0.1", "0.0.0.0"]] {
+    for addresses in
+        [["127.0.0.1", "169.254.169.254"], ["::ffff:169.254.169.254", "127.0.0.1"], ["127.0.0.1", "0.0.0.0"]]
+    {
         let mut context = allowing(json!([format!("GET http://app.test:{port}/* private")]))
             .name("app.test", &addresses)
             .build();
@@ -207,10 +217,14 @@ async fn a_name_is_tried_at_each_of_its_addresses() {
 async fn a_redirect_is_an_answer_and_nothing_more() {
     let other = server(OK).await;
     let location = format!("http://127.0.0.1:{}/", other.port);
-    let server = server(format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")).await;
+    let server =
+        server(format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")).await;
     let mut context = allowing(json!([format!("GET http://127.0.0.1:{}/*", server.port)])).build();
     let answer = timeless(send(&mut context, get(format!("http://127.0.0.1:{}/", server.port))).await);
-    assert_eq!(answer, (302, vec![pair("location", &location), pair("content-length", "0")], vec![], String::new()));
+    assert_eq!(
+        answer,
+        (302, vec![pair("location", &location), pair("content-length", "0")], vec![], String::new())
+    );
     assert_eq!(other.accepted.load(Ordering::SeqCst), 0);
 }
 
@@ -271,9 +285,8 @@ async fn a_server_that_misbehaves_is_cut_off() {
     let endless = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(101));
     let heavy = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(70_000));
     let budget = |text: &str| Err(HostError::BudgetExceeded(text.to_owned()));
-    let broke_off = |text: &str| {
-        Err(HostError::Unavailable(format!("connected, but the exchange broke off {text}")))
-    };
+    let broke_off =
+        |text: &str| Err(HostError::Unavailable(format!("connected, but the exchange broke off {text}")));
     let head = "the response has more than 100 headers or 65536 bytes of them";
     let table = [
         (long, budget("the response body is longer than 1000 bytes")),
@@ -286,14 +299,17 @@ async fn a_server_that_misbehaves_is_cut_off() {
         ),
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nabc".to_owned(),
-            broke_off("reading the response body: error reading a body from connection: end of file before message \
-                       length reached"),
+            broke_off(
+                "reading the response body: error reading a body from connection: end of file before message \
+                       length reached",
+            ),
         ),
     ];
     for (answer, expected) in table {
         let server = server(answer).await;
         let mut context = allowing(json!([format!("GET http://127.0.0.1:{}/*", server.port)])).build();
-        let request = Request { max_body_bytes: Some(1000), ..get(format!("http://127.0.0.1:{}/", server.port)) };
+        let request =
+            Request { max_body_bytes: Some(1000), ..get(format!("http://127.0.0.1:{}/", server.port)) };
         assert_eq!(send(&mut context, request).await.map(|response| response.status), expected);
     }
 }
@@ -327,10 +343,12 @@ async fn nobody_there_is_said_so() {
 
 #[tokio::test]
 async fn a_secret_goes_into_the_header_and_does_not_come_back() {
-    let echo = "HTTP/1.1 200 OK\r\nx-echo: Bearer hunter2\r\ncontent-length: 22\r\n\r\nyou sent Bearer hunter2"
-        .replace("content-length: 22", "content-length: 23");
+    let echo =
+        "HTTP/1.1 200 OK\r\nx-echo: Bearer hunter2\r\ncontent-length: 22\r\n\r\nyou sent Bearer hunter2"
+            .replace("content-length: 22", "content-length: 23");
     let mut server = server(echo).await;
-    let grants = json!({ "network": [format!("GET http://127.0.0.1:{}/*", server.port)], "secrets": ["token"] });
+    let grants =
+        json!({ "network": [format!("GET http://127.0.0.1:{}/*", server.port)], "secrets": ["token"] });
     let mut context = Builder::new(grants).secret("token", b"hunter2").build();
     let secret = context.get("token".to_owned()).unwrap().unwrap();
     let request = Request {

@@ -15,11 +15,13 @@ pub(crate) mod exchange;
 mod grant;
 #[cfg(feature = "host")]
 mod host;
-#[cfg(all(test, feature = "host"))]
+#[cfg(feature = "host")]
+#[cfg(test)]
 mod http_tests;
 #[cfg(feature = "host")]
 mod resolve;
-#[cfg(all(test, feature = "host"))]
+#[cfg(feature = "host")]
+#[cfg(test)]
 mod tcp_tests;
 #[cfg(test)]
 mod tests;

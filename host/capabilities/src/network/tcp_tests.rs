@@ -125,13 +125,17 @@ async fn tcp_drop(context: &mut Context, connection: Resource<Connection>) {
 #[tokio::test]
 async fn other_hosts_and_ports_are_denied() {
     let port = echo().await;
-    let mut context =
-        allowing(json!([format!("tcp://127.0.0.1:{}", port - 1), format!("GET http://127.0.0.1:{port}/*"), format!("tcp://app.test:{port}")]))
-            .name("app.test", &["10.0.0.1"])
-            .build();
+    let mut context = allowing(json!([
+        format!("tcp://127.0.0.1:{}", port - 1),
+        format!("GET http://127.0.0.1:{port}/*"),
+        format!("tcp://app.test:{port}")
+    ]))
+    .name("app.test", &["10.0.0.1"])
+    .build();
     assert!(matches!(connect(&mut context, "127.0.0.1", port).await, Err(HostError::Denied)));
     assert!(matches!(connect(&mut context, "app.test", port).await, Err(HostError::Denied)));
-    let rules = format!("`tcp://127.0.0.1:{}`, `GET http://127.0.0.1:{port}/*`, `tcp://app.test:{port}`", port - 1);
+    let rules =
+        format!("`tcp://127.0.0.1:{}`, `GET http://127.0.0.1:{port}/*`, `tcp://app.test:{port}`", port - 1);
     assert_eq!(
         context.ledger().finish().refusals,
         [
@@ -203,7 +207,8 @@ async fn an_untrusted_certificate_may_be_looked_at_and_not_talked_to() {
     assert_eq!(
         context.write(lent(&curious), b"secret".to_vec()).await.unwrap(),
         Err(HostError::Invalid(
-            "this connection took any certificate: it is for looking at the certificate, not for talking".to_owned()
+            "this connection took any certificate: it is for looking at the certificate, not for talking"
+                .to_owned()
         ))
     );
 }
@@ -211,20 +216,31 @@ async fn an_untrusted_certificate_may_be_looked_at_and_not_talked_to() {
 #[tokio::test]
 async fn https_checks_the_name_and_who_signed() {
     let (port, certificate) = tls_server().await;
-    let rules = json!([format!("GET https://app.test:{port}/* private"), format!("GET https://other.test:{port}/* private")]);
+    let rules = json!([
+        format!("GET https://app.test:{port}/* private"),
+        format!("GET https://other.test:{port}/* private")
+    ]);
     let context = |roots: RootCertStore| {
-        allowing(rules.clone()).name("app.test", &["127.0.0.1"]).name("other.test", &["127.0.0.1"]).roots(roots).build()
+        allowing(rules.clone())
+            .name("app.test", &["127.0.0.1"])
+            .name("other.test", &["127.0.0.1"])
+            .roots(roots)
+            .build()
     };
     let good = context(trusting(&certificate)).send(get(format!("https://app.test:{port}/"))).await.unwrap();
     assert_eq!(good.map(|response| response.body), Ok(b"ok".to_vec()));
 
-    let unknown = context(RootCertStore::empty()).send(get(format!("https://app.test:{port}/"))).await.unwrap();
+    let unknown =
+        context(RootCertStore::empty()).send(get(format!("https://app.test:{port}/"))).await.unwrap();
     assert_eq!(
         unknown.map(|response| response.status),
         Err(HostError::Unavailable(
             "connected, but TLS with `app.test` failed: invalid peer certificate: UnknownIssuer".to_owned()
         ))
     );
-    let misnamed = context(trusting(&certificate)).send(get(format!("https://other.test:{port}/"))).await.unwrap();
-    assert!(matches!(misnamed, Err(HostError::Unavailable(text)) if text.contains("not valid for name \"other.test\"")));
+    let misnamed =
+        context(trusting(&certificate)).send(get(format!("https://other.test:{port}/"))).await.unwrap();
+    assert!(
+        matches!(misnamed, Err(HostError::Unavailable(text)) if text.contains("not valid for name \"other.test\""))
+    );
 }

@@ -93,23 +93,59 @@ fn connections_are_covered_by_name_and_port() {
 #[test]
 fn a_name_must_be_called_private_to_lead_home() {
     let table = [
-        ("GET http://app/x", "10.0.0.5", Err("the name leads to 10.0.0.5, which is a private address; write `GET http://app/x private` to allow that")),
-        ("GET http://app/x", "127.0.0.1", Err("the name leads to 127.0.0.1, which is this machine itself; write `GET http://app/x private` to allow that")),
+        (
+            "GET http://app/x",
+            "10.0.0.5",
+            Err(
+                "the name leads to 10.0.0.5, which is a private address; write `GET http://app/x private` to allow that",
+            ),
+        ),
+        (
+            "GET http://app/x",
+            "127.0.0.1",
+            Err(
+                "the name leads to 127.0.0.1, which is this machine itself; write `GET http://app/x private` to allow that",
+            ),
+        ),
         ("GET http://app/x private", "10.0.0.5", Ok(())),
         ("GET http://app/x private", "::ffff:127.0.0.1", Ok(())),
-        ("GET http://app/x private", "169.254.169.254", Err("169.254.169.254 is a cloud metadata service, which no rule can allow")),
-        ("GET http://169.254.169.254/*", "169.254.169.254", Err("169.254.169.254 is a cloud metadata service, which no rule can allow")),
+        (
+            "GET http://app/x private",
+            "169.254.169.254",
+            Err("169.254.169.254 is a cloud metadata service, which no rule can allow"),
+        ),
+        (
+            "GET http://169.254.169.254/*",
+            "169.254.169.254",
+            Err("169.254.169.254 is a cloud metadata service, which no rule can allow"),
+        ),
         ("GET http://10.0.0.5/x", "10.0.0.5", Ok(())),
-        ("GET http://10.0.0.5/x", "10.0.0.6", Err("the name leads to 10.0.0.6, which is a private address; write `GET http://10.0.0.5/x private` to allow that")),
+        (
+            "GET http://10.0.0.5/x",
+            "10.0.0.6",
+            Err(
+                "the name leads to 10.0.0.6, which is a private address; write `GET http://10.0.0.5/x private` to allow that",
+            ),
+        ),
         ("tcp://localhost:6379", "127.0.0.1", Ok(())),
         ("tcp://localhost:6379", "::1", Ok(())),
-        ("tcp://localhost:6379", "10.0.0.5", Err("the name leads to 10.0.0.5, which is a private address; write `tcp://localhost:6379 private` to allow that")),
+        (
+            "tcp://localhost:6379",
+            "10.0.0.5",
+            Err(
+                "the name leads to 10.0.0.5, which is a private address; write `tcp://localhost:6379 private` to allow that",
+            ),
+        ),
         ("tcp://redis:6379", "1.1.1.1", Ok(())),
         ("tcp://redis:6379 private", "224.0.0.1", Err("224.0.0.1 is not an address to connect to")),
     ];
     for (rule, address, expected) in table {
         let rule: NetworkRule = rule.parse().unwrap();
-        assert_eq!(rule.admits(address.parse().unwrap()), expected.map_err(str::to_owned), "{rule} {address}");
+        assert_eq!(
+            rule.admits(address.parse().unwrap()),
+            expected.map_err(str::to_owned),
+            "{rule} {address}"
+        );
     }
 }
 
@@ -124,29 +160,50 @@ fn rules_print_as_they_read() {
         ("GET http://[::1]/x", "GET http://[::1]/x"),
         ("GET http://0x7f000001/x private", "GET http://127.0.0.1/x private"),
     ];
-    assert_eq!(table.map(|(text, _)| text.parse::<NetworkRule>().unwrap().to_string()), table.map(|(_, shown)| shown));
+    assert_eq!(
+        table.map(|(text, _)| text.parse::<NetworkRule>().unwrap().to_string()),
+        table.map(|(_, shown)| shown)
+    );
 }
 
 #[test]
 fn what_is_not_a_rule_is_refused_with_a_reason() {
     let table = [
-        ("https://example.com/", "`https://example.com/` names no method: write `GET https://example.com/`, or `* https://example.com/` for all methods"),
+        (
+            "https://example.com/",
+            "`https://example.com/` names no method: write `GET https://example.com/`, or `* https://example.com/` for all methods",
+        ),
         ("example.com", "`example.com` is not a rule"),
         ("", "`` is not a rule"),
         ("GET https://example.com/ public", "`GET https://example.com/ public` is not a rule"),
-        ("get https://example.com/", "`get` is not a method; methods are in capitals, as in `GET` or `GET,POST`"),
-        ("GET,, https://example.com/", "`` is not a method; methods are in capitals, as in `GET` or `GET,POST`"),
+        (
+            "get https://example.com/",
+            "`get` is not a method; methods are in capitals, as in `GET` or `GET,POST`",
+        ),
+        (
+            "GET,, https://example.com/",
+            "`` is not a method; methods are in capitals, as in `GET` or `GET,POST`",
+        ),
         ("GET ftp://example.com/", "`ftp://example.com/` must start with `http://` or `https://`"),
-        ("GET https://example.com", "`https://example.com` names no path: write `https://example.com/*` for all of them"),
+        (
+            "GET https://example.com",
+            "`https://example.com` names no path: write `https://example.com/*` for all of them",
+        ),
         ("GET https://u:p@example.com/", "a rule holds no user info: use a secret header"),
         ("GET https://example.com:0/", "`0` is not a port (1 to 65535)"),
         ("GET https://example.com:99999/", "`99999` is not a port (1 to 65535)"),
         ("GET https://*/", "`*`: a `*` in a host stands only at its start, as in `*.example.com`"),
         ("GET https://*.com/", "`*.com` is too wide: name at least a domain, as in `*.example.com`"),
-        ("GET https://a.*.com/", "`a.*.com`: a `*` in a host stands only at its start, as in `*.example.com`"),
+        (
+            "GET https://a.*.com/",
+            "`a.*.com`: a `*` in a host stands only at its start, as in `*.example.com`",
+        ),
         ("GET https://exa mple.com/", "`GET https://exa mple.com/` is not a rule"),
         ("GET https://example.com/#top", "`/#top`: a rule holds no fragment, since none is ever sent"),
-        ("GET https://example.com/a%2f*", "`/a%2f*`: servers read `//`, `;`, `\\` and encoded separators in more than one way; write such a path in full, without `*`"),
+        (
+            "GET https://example.com/a%2f*",
+            "`/a%2f*`: servers read `//`, `;`, `\\` and encoded separators in more than one way; write such a path in full, without `*`",
+        ),
         ("tcp://redis", "`tcp://redis` needs a port, as in `tcp://redis:6379`"),
         ("tcp://redis:x", "`x` is not a port (1 to 65535)"),
     ];
@@ -203,7 +260,8 @@ fn a_narrower_grant_stays_within_and_a_wider_one_does_not() {
         ("tcp://example.com:443", "GET https://example.com/*"),
     ];
     for (wide, narrow) in beyond {
-        let found: Vec<String> = grant(&[wide]).beyond(&grant(&[narrow])).iter().map(ToString::to_string).collect();
+        let found: Vec<String> =
+            grant(&[wide]).beyond(&grant(&[narrow])).iter().map(ToString::to_string).collect();
         assert_eq!(found, [format!("network rule `{}`", narrow.parse::<NetworkRule>().unwrap())]);
     }
 }

@@ -49,10 +49,9 @@ impl Tls {
         let name = ServerName::try_from(server.to_owned())
             .map_err(|_| Problem::Invalid(format!("`{server}` is not a server name")))?;
         let config = self.config(purpose).map_err(Problem::Unavailable)?;
-        TlsConnector::from(Arc::new(config))
-            .connect(name, stream)
-            .await
-            .map_err(|error| Problem::Unavailable(format!("connected, but TLS with `{server}` failed: {error}")))
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
+            Problem::Unavailable(format!("connected, but TLS with `{server}` failed: {error}"))
+        })
     }
 
     fn config(&self, purpose: Purpose) -> Result<ClientConfig, String> {
@@ -60,7 +59,9 @@ impl Tls {
             .with_safe_default_protocol_versions()
             .map_err(|error| error.to_string())?;
         let mut config = match purpose {
-            Purpose::Http | Purpose::Talk => builder.with_root_certificates(self.roots()?).with_no_client_auth(),
+            Purpose::Http | Purpose::Talk => {
+                builder.with_root_certificates(self.roots()?).with_no_client_auth()
+            }
             Purpose::Look => builder
                 .dangerous()
                 .with_custom_certificate_verifier(Arc::new(AnyCertificate(Arc::clone(&self.provider))))
@@ -94,7 +95,9 @@ fn load_roots() -> Result<Arc<RootCertStore>, String> {
         return Ok(Arc::new(roots));
     }
     let why = found.errors.first().map(|error| format!(" ({error})")).unwrap_or_default();
-    Err(format!("this machine has no root certificates to check a server with{why}; install `ca-certificates`"))
+    Err(format!(
+        "this machine has no root certificates to check a server with{why}; install `ca-certificates`"
+    ))
 }
 
 /// Takes any certificate, but still wants proof that the other side holds its key.

@@ -24,7 +24,8 @@ impl SecretsGrant {
     pub(crate) fn parse(value: &Value) -> Result<Self, Vec<GrantError>> {
         let Value::Array(items) = value else {
             return Err(vec![
-                GrantError::new("", "expected a list of secret names").help("for example `secrets: [slack_webhook]`"),
+                GrantError::new("", "expected a list of secret names")
+                    .help("for example `secrets: [slack_webhook]`"),
             ]);
         };
         let mut granted = Vec::new();
@@ -33,8 +34,9 @@ impl SecretsGrant {
             match read_item(item) {
                 Some(secret) => granted.push(secret),
                 None => errors.push(
-                    GrantError::new(format!("/{index}"), format!("`{item}` does not name a secret"))
-                        .help("write the name, or `{ name: …, reveal: true }` if the plugin must see the bytes"),
+                    GrantError::new(format!("/{index}"), format!("`{item}` does not name a secret")).help(
+                        "write the name, or `{ name: …, reveal: true }` if the plugin must see the bytes",
+                    ),
                 ),
             }
         }
@@ -76,7 +78,10 @@ impl SecretsGrant {
             if !self.covers(&secret.name) {
                 found.push(GrantError::new(format!("/{index}"), format!("secret `{}`", secret.name)));
             } else if secret.reveal && !self.reveals(&secret.name) {
-                found.push(GrantError::new(format!("/{index}"), format!("the bytes of secret `{}`", secret.name)));
+                found.push(GrantError::new(
+                    format!("/{index}"),
+                    format!("the bytes of secret `{}`", secret.name),
+                ));
             }
         }
         found

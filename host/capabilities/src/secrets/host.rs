@@ -80,8 +80,14 @@ impl Context {
 /// The refusal of a secret, or of its bytes.
 pub(crate) fn refused(capability: Capability, name: &str) -> Refusal {
     let (request, grant) = match capability {
-        Capability::Reveal => (format!("see the bytes of `{name}`"), format!("secrets: [{{ name: {name}, reveal: true }}]")),
-        Capability::Log | Capability::Clock | Capability::Http | Capability::Tcp | Capability::Files
+        Capability::Reveal => {
+            (format!("see the bytes of `{name}`"), format!("secrets: [{{ name: {name}, reveal: true }}]"))
+        }
+        Capability::Log
+        | Capability::Clock
+        | Capability::Http
+        | Capability::Tcp
+        | Capability::Files
         | Capability::Secrets => (format!("use the secret `{name}`"), format!("secrets: [{name}]")),
     };
     let message = "its `secrets` grant does not name this".to_owned();

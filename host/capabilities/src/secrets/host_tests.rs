@@ -35,7 +35,9 @@ fn only_granted_secrets_are_handed_out() {
     assert_eq!(context.get("other".to_owned()).unwrap().map(|_| ()), Err(HostError::Denied));
     assert_eq!(
         context.get("absent".to_owned()).unwrap().map(|_| ()),
-        Err(HostError::Unavailable("`absent` is granted, but it is not among the step's `secrets`".to_owned()))
+        Err(HostError::Unavailable(
+            "`absent` is granted, but it is not among the step's `secrets`".to_owned()
+        ))
     );
     let refusal = Refusal {
         capability: Capability::Secrets,

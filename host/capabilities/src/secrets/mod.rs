@@ -7,7 +7,8 @@
 mod grant;
 #[cfg(feature = "host")]
 mod host;
-#[cfg(all(test, feature = "host"))]
+#[cfg(feature = "host")]
+#[cfg(test)]
 mod host_tests;
 #[cfg(feature = "host")]
 mod redactor;

@@ -100,7 +100,10 @@ fn forms_of(secret: &[u8]) -> Vec<Vec<u8>> {
     }
     let mut encoded = vec![hex(secret, false), hex(secret, true)];
     encoded.extend(base64_forms(secret));
-    encoded.extend([(false, false), (false, true), (true, false), (true, true)].map(|(upper, plus)| percent(secret, upper, plus)));
+    encoded.extend(
+        [(false, false), (false, true), (true, false), (true, true)]
+            .map(|(upper, plus)| percent(secret, upper, plus)),
+    );
     if let Ok(text) = std::str::from_utf8(secret) {
         let quoted = serde_json::Value::from(text).to_string();
         encoded.push(quoted[1..quoted.len() - 1].to_owned());
@@ -112,7 +115,9 @@ fn forms_of(secret: &[u8]) -> Vec<Vec<u8>> {
 /// The part of every Base64 text around the secret that depends on the secret alone: three alignments, two alphabets.
 fn base64_forms(secret: &[u8]) -> Vec<String> {
     let mut forms = Vec::new();
-    for engine in [base64::engine::general_purpose::STANDARD_NO_PAD, base64::engine::general_purpose::URL_SAFE_NO_PAD] {
+    for engine in
+        [base64::engine::general_purpose::STANDARD_NO_PAD, base64::engine::general_purpose::URL_SAFE_NO_PAD]
+    {
         for before in 0..3_usize {
             let mut padded = vec![0; before];
             padded.extend_from_slice(secret);
@@ -139,7 +144,9 @@ fn hex(secret: &[u8], upper: bool) -> String {
 fn percent(secret: &[u8], upper: bool, plus: bool) -> String {
     secret.iter().fold(String::with_capacity(secret.len() * 3), |mut text, byte| {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(*byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                text.push(char::from(*byte))
+            }
             b' ' if plus => text.push('+'),
             _ => {
                 let _ = if upper { write!(text, "%{byte:02X}") } else { write!(text, "%{byte:02x}") };
@@ -186,7 +193,8 @@ mod tests {
 
     #[test]
     fn the_lines_of_a_secret_are_found_one_by_one() {
-        let redactor = Redactor::new(["-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----\n".as_bytes()]);
+        let redactor =
+            Redactor::new(["-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----\n".as_bytes()]);
         assert_eq!(redactor.redact("read MIIEvQIBADANBgkq from disk"), "read *** from disk");
     }
 

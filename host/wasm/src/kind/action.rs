@@ -11,7 +11,10 @@ use crate::{
     guest::Guest,
 };
 
-pub(super) async fn describe(pre: &ActionPluginPre<Guest>, store: &mut Store<Guest>) -> Result<types::Manifest> {
+pub(super) async fn describe(
+    pre: &ActionPluginPre<Guest>,
+    store: &mut Store<Guest>,
+) -> Result<types::Manifest> {
     let plugin = pre.instantiate_async(&mut *store).await?;
     plugin.runner_plugin_action().call_describe(store).await
 }
@@ -30,7 +33,9 @@ pub(super) async fn call(
         Change::Apply(snapshot) => {
             action.call_apply(store, request, &snapshot.0).await?.map(|applied| Raw::Answered(raw(applied)))
         }
-        Change::Restore(snapshot) => action.call_restore(store, request, &snapshot.0).await?.map(|()| Raw::Restored),
+        Change::Restore(snapshot) => {
+            action.call_restore(store, request, &snapshot.0).await?.map(|()| Raw::Restored)
+        }
     })
 }
 

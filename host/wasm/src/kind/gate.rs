@@ -14,7 +14,10 @@ use crate::{
     guest::Guest,
 };
 
-pub(super) async fn describe(pre: &GatePluginPre<Guest>, store: &mut Store<Guest>) -> Result<types::Manifest> {
+pub(super) async fn describe(
+    pre: &GatePluginPre<Guest>,
+    store: &mut Store<Guest>,
+) -> Result<types::Manifest> {
     let plugin = pre.instantiate_async(&mut *store).await?;
     plugin.runner_plugin_gate().call_describe(store).await
 }

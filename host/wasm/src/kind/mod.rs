@@ -13,8 +13,8 @@ use wasmtime::{Result, Store, component::InstancePre};
 
 use crate::{
     bindings::{
-        action::ActionPluginPre, gate::GatePluginPre, health_check::HealthCheckPluginPre, notifier::NotifierPluginPre,
-        proxy_switch::ProxySwitchPluginPre,
+        action::ActionPluginPre, gate::GatePluginPre, health_check::HealthCheckPluginPre,
+        notifier::NotifierPluginPre, proxy_switch::ProxySwitchPluginPre,
     },
     guest::Guest,
 };

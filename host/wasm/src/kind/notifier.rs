@@ -11,7 +11,10 @@ use crate::{
     guest::Guest,
 };
 
-pub(super) async fn describe(pre: &NotifierPluginPre<Guest>, store: &mut Store<Guest>) -> Result<types::Manifest> {
+pub(super) async fn describe(
+    pre: &NotifierPluginPre<Guest>,
+    store: &mut Store<Guest>,
+) -> Result<types::Manifest> {
     let plugin = pre.instantiate_async(&mut *store).await?;
     plugin.runner_plugin_notifier().call_describe(store).await
 }

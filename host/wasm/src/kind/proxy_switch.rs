@@ -30,10 +30,13 @@ pub(super) async fn call(
     let switch = plugin.runner_plugin_proxy_switch();
     Ok(match change {
         Change::Capture => switch.call_capture(store, request).await?.map(Raw::Captured),
-        Change::Apply(snapshot) => {
-            switch.call_switch(store, request, &snapshot.0).await?.map(|switched| Raw::Answered(raw(switched)))
+        Change::Apply(snapshot) => switch
+            .call_switch(store, request, &snapshot.0)
+            .await?
+            .map(|switched| Raw::Answered(raw(switched))),
+        Change::Restore(snapshot) => {
+            switch.call_restore(store, request, &snapshot.0).await?.map(|_route| Raw::Restored)
         }
-        Change::Restore(snapshot) => switch.call_restore(store, request, &snapshot.0).await?.map(|_route| Raw::Restored),
     })
 }
 

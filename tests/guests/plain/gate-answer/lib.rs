@@ -157,8 +157,10 @@ fn misbehave(config: &Config, request: &Request) -> Result<(), Failure> {
     if config.recurse {
         black_box(deeper(1));
     }
-    while config.endless {
-        black_box(());
+    if config.endless {
+        loop {
+            black_box(());
+        }
     }
     if let Some(text) = &config.panic {
         panic!("{text}");
