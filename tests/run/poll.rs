@@ -43,9 +43,9 @@ fn a_polled_step_is_decided_by_the_documented_rules() {
         ("unknown healthy", "count: 2, inconclusive_limit: 1", (0, "wait success")),
         ("gone", "error_limit: 2", (4, "wait error")),
         ("gone gone healthy", "error_limit: 2", (0, "wait success")),
-        ("unhealthy", "failure_limit: -1, deadline: 50ms", (3, "wait failure")),
-        ("gone", "error_limit: -1, deadline: 50ms", (4, "wait error")),
-        ("healthy", "consecutive_successes: 1000, deadline: 50ms", (3, "wait failure")),
+        ("unhealthy", "failure_limit: -1, deadline: 1s", (3, "wait failure")),
+        ("gone", "error_limit: -1, deadline: 1s", (4, "wait error")),
+        ("healthy", "consecutive_successes: 1000, deadline: 1s", (3, "wait failure")),
     ];
     let decided: Vec<_> =
         table.iter().map(|(answers, poll, _)| (*answers, *poll, polled(answers, poll))).collect();

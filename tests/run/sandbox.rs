@@ -231,6 +231,25 @@ steps:
     assert_eq!(project.runner(&["logs"]).stdout.matches("hello").count(), 1);
 }
 
+/// The system call of a WASI guest that waits for ever must not keep the runner from ending.
+#[test]
+fn a_guest_that_waits_in_the_system_is_timed_out_and_left_behind() {
+    let project = Project::with(
+        "
+version: 1
+name: pipe
+plugins: { wasi: { source: guest:wasip2_std, grants: { filesystem: { read: [folder/] } }, limits: { time: 300ms } } }
+steps:
+  wait: { uses: wasi, with: { read: folder/pipe } }
+",
+    );
+    std::fs::create_dir(project.path("folder")).unwrap();
+    let made = std::process::Command::new("mkfifo").arg(project.path("folder/pipe")).status().unwrap();
+    assert!(made.success());
+    let run = project.exec(&[]);
+    assert_eq!((run.code, project.results()), (4, vec!["wait error".to_owned()]), "{}", run.stderr);
+}
+
 #[test]
 fn what_a_plugin_writes_cannot_take_over_the_terminal() {
     let project = Project::with(

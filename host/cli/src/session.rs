@@ -5,13 +5,16 @@ use std::{path::Path, sync::Arc};
 use runner_engine::ports::Clock as _;
 use runner_model::RunId;
 use runner_wasm::Loader;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{clock::SystemClock, environment::Environment, error::CommandError};
 
 /// The machinery of one command.
 pub(crate) struct Session {
-    pub(crate) runtime: Runtime,
+    /// What runs everything that waits; gone when the session is.
+    runtime: Option<Runtime>,
+    /// For waiting on it.
+    pub(crate) handle: Handle,
     pub(crate) clock: Arc<SystemClock>,
     pub(crate) loader: Loader,
 }
@@ -34,7 +37,7 @@ impl Session {
             Loader::new(environment.cache_dir(cache_dir), clock.clone())
                 .map_err(|error| CommandError::Bug(format!("this machine cannot run components: {error}")))?
         };
-        Ok(Self { runtime, clock, loader })
+        Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime), clock, loader })
     }
 
     /// An id for a new run.
@@ -47,5 +50,15 @@ impl Session {
         rustix::rand::getrandom(&mut random, rustix::rand::GetRandomFlags::empty())
             .map_err(|error| CommandError::Bug(format!("the system gives no random bytes: {error}")))?;
         Ok(RunId::from_parts(self.clock.now_ms(), u128::from_le_bytes(random)))
+    }
+}
+
+impl Drop for Session {
+    /// Does not wait for threads that are stuck in the system: a guest that opens a pipe nobody writes to has been timed
+    /// out long ago, and the verdict is on disk.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }

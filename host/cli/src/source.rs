@@ -33,7 +33,7 @@ pub(crate) fn checked(args: &PipelineArgs, session: &Session) -> Result<Granted,
         directory: &directory.to_string_lossy(),
     };
     let include = |path: &str| fs::read(directory.join(path)).map_err(|error| error.to_string());
-    let plugins = Plugins::new(directory.clone(), session.loader.clone(), session.runtime.handle().clone());
+    let plugins = Plugins::new(directory.clone(), session.loader.clone(), session.handle.clone());
 
     let authored = runner_pipeline::parse(main, &include).map_err(pipeline_error)?;
     let resolved = runner_pipeline::resolve(authored, &plugins);

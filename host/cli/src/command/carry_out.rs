@@ -40,7 +40,7 @@ pub(crate) fn carry_out(
 ) -> Result<ExitCode, CommandError> {
     let Work { run, plan, journal, past, steps } = work;
     let directory = journal.directory().to_owned();
-    let verdict = session.runtime.block_on(async {
+    let verdict = session.handle.block_on(async {
         runner_engine::run(Setup {
             plan,
             past,

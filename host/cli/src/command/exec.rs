@@ -22,7 +22,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCod
 
     let secrets = secrets::read(&plan.header, &environment.variables)?;
     let options = HostOptions { env: environment.variables.clone(), secrets };
-    let steps = session.runtime.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
+    let steps = session.handle.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
 
     let run = session.new_run()?;
     let runs = runs::directory(&args.state.state_dir);

@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn plugin(command: &PluginCommand, environment: &Environment) -> Result<ExitCode, CommandError> {
     let PluginCommand::Inspect { file, output } = command;
     let session = Session::start(None, environment)?;
-    let inspection = session.runtime.block_on(session.loader.inspect(file)).map_err(|error| {
+    let inspection = session.handle.block_on(session.loader.inspect(file)).map_err(|error| {
         CommandError::Inspect { path: file.clone(), message: error.to_string(), help: Some(error.help()) }
     })?;
     let manifest = &inspection.manifest;

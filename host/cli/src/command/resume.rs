@@ -32,7 +32,7 @@ pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<Exi
 
     let secrets = secrets::read(&plan.header, &environment.variables)?;
     let options = HostOptions { env: environment.variables.clone(), secrets };
-    let steps = session.runtime.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
+    let steps = session.handle.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
     let work = Work { run, plan, journal: opened.journal, past: opened.records, steps };
     carry_out(work, &args.engine, &session, environment)
 }
