@@ -123,7 +123,7 @@ name: secret
 secrets: { hook: { from: 'env:HOOK', allow: [gate] } }
 plugins:
   gate:
-    source: guest:gate_config
+    source: guest:gate_reach
     grants:
       network: ['GET http://127.0.0.1:1/', 'tcp://127.0.0.1:1']
       filesystem: { read: [x] }

@@ -27,7 +27,7 @@ fn echo() -> u16 {
     port
 }
 
-/// Runs `gate_config` with one grant of each kind and this `with`; gives exit code, outcome or failure, and denials.
+/// Runs `gate_reach` with one grant of each kind and this `with`; gives exit code, outcome or failure, and denials.
 fn reach(project: &Project, port: u16, with: &Value) -> (i32, Value, Vec<String>) {
     project.write("token", "s3cr3t-t0ken\n");
     let pipeline = json!({
@@ -41,7 +41,7 @@ fn reach(project: &Project, port: u16, with: &Value) -> (i32, Value, Vec<String>
         } } },
         "steps": { "try": { "uses": "gate", "secrets": ["token"], "with": with } },
     });
-    let text = pipeline.to_string().replace("GATE", "guest:gate_config");
+    let text = pipeline.to_string().replace("GATE", "guest:gate_reach");
     let project_file = crate::harness::with_components(&text);
     project.write("pipeline.yaml", project_file);
     let run = project.exec(&[]);
@@ -154,7 +154,6 @@ fn a_secret_reaches_the_wire_and_no_file_of_the_run() {
     let with = json!({
         "http": { "url": format!("http://127.0.0.1:{port}/open"), "bearer": "token" },
         "reveal": "token",
-        "summary": "done",
     });
     let (code, answer, denied) = reach(&project, port, &with);
     assert_eq!((code, denied), (0, vec![]));

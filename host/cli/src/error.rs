@@ -52,6 +52,12 @@ pub(crate) enum CommandError {
     Bug(String),
 }
 
+impl From<Problems> for CommandError {
+    fn from(problems: Problems) -> Self {
+        Self::Pipeline(Box::new(problems))
+    }
+}
+
 impl CommandError {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> ExitCode {

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use runner_capabilities::Policy;
 
-use crate::{error::CommandError, source::pipeline_error};
+use crate::error::CommandError;
 
 /// Reads the policy, or takes the one that sets no ceiling if none is named.
 ///
@@ -14,5 +14,5 @@ use crate::{error::CommandError, source::pipeline_error};
 pub(crate) fn read(path: Option<&Path>) -> Result<Policy, CommandError> {
     let Some(path) = path else { return Ok(Policy::unrestricted()) };
     let bytes = fs::read(path).map_err(|source| CommandError::Read { path: path.to_owned(), source })?;
-    runner_pipeline::parse_policy(&path.to_string_lossy(), &bytes).map_err(pipeline_error)
+    Ok(runner_pipeline::parse_policy(&path.to_string_lossy(), &bytes)?)
 }

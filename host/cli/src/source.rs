@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use runner_model::{Diagnostic, Sources};
-use runner_pipeline::{Given, Granted, MainFile, Planned, Problems};
+use runner_pipeline::{Given, Granted, MainFile, Planned};
 
 use crate::{
     args::{GivenArgs, PipelineArgs},
@@ -35,9 +35,9 @@ pub(crate) fn checked(args: &PipelineArgs, session: &Session) -> Result<Granted,
     let include = |path: &str| fs::read(directory.join(path)).map_err(|error| error.to_string());
     let plugins = Plugins::new(directory.clone(), session.loader.clone(), session.handle.clone());
 
-    let authored = runner_pipeline::parse(main, &include).map_err(pipeline_error)?;
+    let authored = runner_pipeline::parse(main, &include)?;
     let resolved = runner_pipeline::resolve(authored, &plugins);
-    runner_pipeline::check(resolved, &policy).map_err(pipeline_error)
+    Ok(runner_pipeline::check(resolved, &policy)?)
 }
 
 /// The plan of a checked pipeline under what it is given. Warnings are shown on stderr.
@@ -50,7 +50,7 @@ pub(crate) fn planned(
     given: &Given,
     environment: &Environment,
 ) -> Result<Planned, CommandError> {
-    let planned = runner_pipeline::plan(granted, given).map_err(pipeline_error)?;
+    let planned = runner_pipeline::plan(granted, given)?;
     show_warnings(&planned.warnings, &planned.sources, environment);
     Ok(planned)
 }
@@ -58,11 +58,6 @@ pub(crate) fn planned(
 /// What the command line gives.
 pub(crate) fn given(args: &GivenArgs) -> Given {
     Given { inputs: args.inputs.iter().cloned().collect(), event: args.event.clone(), faults: Vec::new() }
-}
-
-/// Wraps what is wrong with a pipeline.
-pub(crate) fn pipeline_error(problems: Problems) -> CommandError {
-    CommandError::Pipeline(Box::new(problems))
 }
 
 fn show_warnings(warnings: &[Diagnostic], sources: &Sources, environment: &Environment) {
