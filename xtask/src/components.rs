@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::failure::Failure;
 use crate::toolchain::{COMPONENT, WASI, cargo};
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 use crate::{process, screen};
 
 /// Small, without start-up work: see `profile.guest` in the root manifest.
@@ -22,7 +22,9 @@ pub(crate) fn plugins(workspace: &Workspace) -> Result<(), Failure> {
     let packages = workspace.component_packages("plugins")?;
     let mut build = cargo();
     build.current_dir(&workspace.root).args(["build", "--profile", PROFILE, "--target", COMPONENT]);
-    build.args(packages.iter().flat_map(|package| ["--package", package]));
+    build
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .args(same_everywhere(workspace, COMPONENT));
     process::must(&mut build)?;
     screen::say(&collect(&packages, &workspace.built(COMPONENT, PROFILE), &workspace.components("plugins"))?);
     Ok(())
@@ -56,8 +58,20 @@ fn on_guests(workspace: &Workspace, command: &str, target: &str, packages: &[Str
     let mut cargo = cargo();
     cargo.current_dir(workspace.root.join("tests/guests")).args([command, "--release", "--target", target]);
     cargo.args(packages.iter().flat_map(|package| ["--package", package]));
-    cargo.env("CARGO_TARGET_DIR", guests_cache(workspace));
+    cargo.args(same_everywhere(workspace, target)).env("CARGO_TARGET_DIR", guests_cache(workspace));
     cargo
+}
+
+/// Takes this machine's folders out of the places in panic messages: the same sources make the same plugin, and the
+/// same digest, wherever they lie. Cargo joins the list with the one in `.cargo/config.toml`.
+fn same_everywhere(workspace: &Workspace, target: &str) -> [String; 2] {
+    let mut folders = vec![(workspace.root.clone(), ".")];
+    let home = workspace::variable("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| Some(PathBuf::from(workspace::variable("HOME")?).join(".cargo")));
+    folders.extend(home.map(|home| (home.join("registry/src"), "registry")));
+    let flags: Vec<String> =
+        folders.iter().map(|(from, to)| format!("'--remap-path-prefix={}={to}'", from.display())).collect();
+    ["--config".to_owned(), format!("target.{target}.rustflags=[{}]", flags.join(","))]
 }
 
 /// Their own target folder: their features and versions do not mix with ours, so neither makes the other build again.

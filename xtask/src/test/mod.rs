@@ -6,6 +6,7 @@
 
 mod tally;
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -37,8 +38,11 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
     let caddy = caddy::find(workspace);
     stages.run("unit and end-to-end tests", |tally| {
         let mut test = on(workspace, &["test", "--workspace", "--bins", "--tests", "--no-fail-fast"]);
-        if caddy.is_none() {
-            test.args(["--", "--skip", NEEDS_CADDY]);
+        match &caddy {
+            Some(caddy) => on_path(&mut test, caddy),
+            None => {
+                test.args(["--", "--skip", NEEDS_CADDY]);
+            }
         }
         counted(&mut test, tally)
     })?;
@@ -61,7 +65,10 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
         counted(&mut on(workspace, &["test", "--workspace", "--doc", "--no-fail-fast"]), tally)
     })?;
     stages.run("documentation", |_| {
-        let mut doc = on(workspace, &["doc", "--workspace", "--no-deps", "--document-private-items"]);
+        // With the examples the features are those of the lint, and no dependency is checked a second time.
+        let targets = ["--lib", "--bins", "--examples"];
+        let mut doc = on(workspace, &["doc", "--workspace", "--no-deps"]);
+        doc.args(targets);
         process::must(doc.env("RUSTDOCFLAGS", "-D warnings"))
     })?;
     stages.sum_up()
@@ -72,6 +79,13 @@ fn on(workspace: &Workspace, arguments: &[&str]) -> Command {
     let mut command = cargo();
     command.current_dir(&workspace.root).args(arguments);
     command
+}
+
+/// Lets a program find `caddy` where we have found it.
+fn on_path(command: &mut Command, caddy: &Path) {
+    let Some(folder) = caddy.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return };
+    let others = workspace::variable("PATH").unwrap_or_default();
+    command.env("PATH", format!("{}:{others}", folder.display()));
 }
 
 fn format(workspace: &Workspace) -> Result<(), Failure> {
@@ -145,8 +159,11 @@ impl Stages {
         if let Err(failure) = &outcome {
             screen::failure(failure);
         }
-        self.end(name, began.elapsed(), outcome.is_ok(), tally);
-        Ok(outcome.is_ok())
+        let held = outcome.is_ok();
+        let word = if held { "ok" } else { "FAILED" };
+        screen::say(&format!("-- {name}: {word}, {}", screen::duration(began.elapsed())));
+        self.end(name, began.elapsed(), held, tally);
+        Ok(held)
     }
 
     fn end(&mut self, name: &'static str, took: Duration, held: bool, tally: Tally) {
