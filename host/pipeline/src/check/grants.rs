@@ -31,9 +31,7 @@ pub(super) fn check(resolved: &Resolved, policy: &Policy, found: &mut Vec<Diagno
         if usable && users.clone().any(|step| step.text.grants.is_none() && !step.text.grants_unreadable) {
             let nothing = Requested::default();
             let rules = wide.as_ref().map_or(&nothing, |tried| &tried.rules);
-            let listed =
-                users.clone().any(|step| step.text.grants.is_none() && !step.text.secrets.is_empty());
-            missing(rules, plugin, None, facts, listed, found);
+            missing(rules, plugin, None, facts, found);
         }
         for step in users {
             let Some(grants) = &step.text.grants else { continue };
@@ -82,7 +80,7 @@ fn narrower(
         let Some(tried) = tried(grants, inputs, &combination.values, found) else { return };
         beyond_policy(&tried, grants, policy, found);
         unneeded(&tried.rules, grants, facts, found);
-        missing(&tried.rules, plugin, Some((step, grants)), facts, !step.text.secrets.is_empty(), found);
+        missing(&tried.rules, plugin, Some((step, grants)), facts, found);
         let nothing = Tried { rules: Requested::default(), exact: plugin.text.grants.is_none() };
         let wide = wide.unwrap_or(&nothing);
         if tried.exact && wide.exact {
@@ -173,20 +171,21 @@ fn unneeded(rules: &Requested, grants: &GrantsText, facts: &PluginFacts, found: 
 }
 
 /// Imports that nothing serves: of the plugin's own block, or of that of a step.
+///
+/// Secrets are left out: importing `secrets` says that a plugin *can* use one, and which one is said by the step that
+/// lists it. A health check with an optional token must not need a grant for a token that it is never given.
 fn missing(
     rules: &Requested,
     plugin: &ResolvedPlugin,
     step: Option<(&ResolvedStep, &GrantsText)>,
     facts: &PluginFacts,
-    secrets_listed: bool,
     found: &mut Vec<Diagnostic>,
 ) {
     let alias = &plugin.text.alias;
     let block = step.map(|(_, grants)| grants).or(plugin.text.grants.as_ref());
     for capability in &facts.imports {
-        // A secret that a step lists and that is not granted is said at the step, with its name.
-        let said = *capability == Capability::Secrets && secrets_listed;
-        if rules.serves(*capability) || said {
+        let by_name = matches!(capability, Capability::Secrets | Capability::Reveal);
+        if rules.serves(*capability) || by_name {
             continue;
         }
         let interface = capability.interface();

@@ -25,6 +25,12 @@ fn an_import_without_a_grant_is_refused_with_a_grant_to_paste() {
 }
 
 #[test]
+fn a_plugin_that_could_use_a_secret_needs_none() {
+    let text = "plugins: { p: { source: 'file:p.wasm' } }\nsteps: { a: { uses: p } }\n";
+    assert_snapshot!(plugin(&[Capability::Secrets, Capability::Reveal], text).check(), @"");
+}
+
+#[test]
 fn a_grant_of_another_sort_does_not_serve_an_import() {
     let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants: { network: ['tcp://redis:6379'] }\nsteps: { a: { uses: p } }\n";
     assert_snapshot!(plugin(&[Capability::Http, Capability::Tcp], text).check(), @r#"
