@@ -35,16 +35,35 @@ impl Project {
         Self { directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
-    /// A project with `pipeline.yaml`. `guest:NAME` in it stands for the path of a test guest, `plugin:NAME` for that of a
-    /// first-party plugin.
+    /// A project with `pipeline.yaml`. `guest:NAME` in it stands for a test guest, `plugin:NAME` for a first-party plugin:
+    /// the component lies in the project as `NAME.wasm`, so that no message holds a path of this machine.
     pub(crate) fn with(pipeline: &str) -> Self {
         Self::new().file("pipeline.yaml", pipeline)
     }
 
     /// The same with one more file; the text is treated as in [`Project::with`].
     pub(crate) fn file(self, name: &str, text: &str) -> Self {
-        self.write(name, &with_components(text));
+        self.write(name, self.with_components(text));
         self
+    }
+
+    /// `text` with `guest:NAME` and `plugin:NAME` as `file:NAME.wasm`, and these components in the project.
+    pub(crate) fn with_components(&self, text: &str) -> String {
+        let mut out = text.to_owned();
+        for (prefix, folder) in [("guest:", "guests"), ("plugin:", "plugins")] {
+            while let Some(start) = out.find(prefix) {
+                let name_start = start + prefix.len();
+                let length = out[name_start..]
+                    .find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_'))
+                    .unwrap_or(out.len() - name_start);
+                let file = format!("{}.wasm", &out[name_start..name_start + length]);
+                let path = target().join(folder).join(&file);
+                assert!(path.is_file(), "{} is missing: run `cargo xtask plugins --guests`", path.display());
+                fs::copy(path, self.path(&file)).expect("a copy of the component");
+                out.replace_range(start..name_start + length, &format!("file:{file}"));
+            }
+        }
+        out
     }
 
     /// Writes a file as it is.
@@ -179,24 +198,6 @@ fn redact(text: &str) -> String {
     patterns
         .iter()
         .fold(text.to_owned(), |text, (pattern, word)| pattern.replace_all(&text, *word).into_owned())
-}
-
-/// `guest:NAME` and `plugin:NAME` become the path of the component.
-pub(crate) fn with_components(text: &str) -> String {
-    let mut out = text.to_owned();
-    for (prefix, folder) in [("guest:", "guests"), ("plugin:", "plugins")] {
-        while let Some(start) = out.find(prefix) {
-            let name_start = start + prefix.len();
-            let length = out[name_start..]
-                .find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_'))
-                .unwrap_or(out.len() - name_start);
-            let name = out[name_start..name_start + length].to_owned();
-            let path = target().join(folder).join(format!("{name}.wasm"));
-            assert!(path.is_file(), "{} is missing: run `cargo xtask plugins --guests`", path.display());
-            out.replace_range(start..name_start + length, &format!("file:{}", path.display()));
-        }
-    }
-    out
 }
 
 /// Cargo's target directory of this workspace.

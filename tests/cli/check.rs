@@ -79,7 +79,7 @@ steps:
     assert_eq!(project.results(), ["first success", "second success"]);
     project.write(
         "parts/gates.yaml",
-        crate::harness::with_components(
+        project.with_components(
             "plugins: { gate: { source: guest:gate_answer } }\nsteps:\n  first: { uses: gate }\n",
         ),
     );

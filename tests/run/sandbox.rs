@@ -42,8 +42,7 @@ fn reach(project: &Project, port: u16, with: &Value) -> (i32, Value, Vec<String>
         "steps": { "try": { "uses": "gate", "secrets": ["token"], "with": with } },
     });
     let text = pipeline.to_string().replace("GATE", "guest:gate_reach");
-    let project_file = crate::harness::with_components(&text);
-    project.write("pipeline.yaml", project_file);
+    project.write("pipeline.yaml", project.with_components(&text));
     let run = project.exec(&[]);
     let journal = project.journal();
     let ended = journal

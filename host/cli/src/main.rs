@@ -1,6 +1,6 @@
 //! The `runner` binary: arguments, wiring, exit code.
 //!
-//! Each command is one function in `command/` that reads top to bottom; [`command::exec`] is the one to read first. The
+//! Each command is one function in `command/` that reads top to bottom; `command/exec.rs` is the one to read first. The
 //! commands own no logic: pipelines are judged in `pipeline`, runs carried out in `engine`, plugins called in `wasm`,
 //! everything shown by `report`. What only a process can do is done here and handed down: environment, clock,
 //! signals, terminal.

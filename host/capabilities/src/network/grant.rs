@@ -261,7 +261,12 @@ pub(super) fn canonical_host(host: &str) -> Result<String, String> {
         return Ok(address.to_string());
     }
     match Host::parse(host).map_err(|_| format!("`{host}` is not a host name"))? {
-        Host::Domain(name) => Ok(name.strip_suffix('.').unwrap_or(&name).to_owned()),
+        Host::Domain(name) => {
+            let name = name.strip_suffix('.').unwrap_or(&name);
+            // `127..` without its dot would read as the address 0.0.0.127.
+            let whole = name.split('.').all(|label| !label.is_empty());
+            if whole { Ok(name.to_owned()) } else { Err(format!("`{host}` is not a host name")) }
+        }
         Host::Ipv4(address) => Ok(address.to_string()),
         Host::Ipv6(address) => Ok(address.to_string()),
     }

@@ -342,3 +342,13 @@ proptest! {
         drop(text.parse::<NetworkRule>());
     }
 }
+
+/// Found by fuzzing: one spelling that would have become another host when read back.
+#[test]
+fn a_host_with_an_empty_label_is_none() {
+    for rule in
+        ["GET http://127../", "GET http://a..example.com/", "tcp://.:80", "GET http://*..example.com/"]
+    {
+        assert!(rule.parse::<super::NetworkRule>().is_err(), "{rule}");
+    }
+}
