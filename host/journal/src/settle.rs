@@ -7,9 +7,7 @@
 
 use std::time::Duration;
 
-use runner_model::{
-    Answer, Effect, Inconclusive, Outcome, ResultSet, Retry, RetryOn, Step, StepResult, Uses,
-};
+use runner_model::{Answer, Effect, Inconclusive, Outcome, ResultSet, RetryOn, Step, StepResult, Uses};
 
 use crate::{Decision, Ending};
 
@@ -34,7 +32,7 @@ pub enum Next {
 #[must_use]
 pub fn after_attempt<G>(step: &Step<G>, attempt: u32, ending: &Ending) -> Next {
     if attempt < step.retry.attempts && is_worth_another(step, ending) {
-        return Next::Again { after: retry_delay(&step.retry, attempt) };
+        return Next::Again { after: step.retry.delay_after(attempt) };
     }
     match ending {
         Ending::Answered { outcome }
@@ -141,13 +139,6 @@ fn is_worth_another<G>(step: &Step<G>, ending: &Ending) -> bool {
             outcome.answer == Answer::Fail && !step.report_only && step.retry.on.contains(&RetryOn::Failure)
         }
     }
-}
-
-/// Wait after attempt number `attempt`.
-fn retry_delay(retry: &Retry, attempt: u32) -> Duration {
-    let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
-    let seconds = retry.delay.as_secs_f64() * retry.backoff.0.powi(exponent);
-    Duration::try_from_secs_f64(seconds).map_or(retry.max_delay, |delay| delay.min(retry.max_delay))
 }
 
 #[cfg(test)]

@@ -41,6 +41,16 @@ pub struct Retry {
     pub on: Vec<RetryOn>,
 }
 
+impl Retry {
+    /// Wait after attempt number `attempt`, counted from 1.
+    #[must_use]
+    pub fn delay_after(&self, attempt: u32) -> Duration {
+        let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
+        let seconds = self.delay.as_secs_f64() * self.backoff.0.powi(exponent);
+        Duration::try_from_secs_f64(seconds).map_or(self.max_delay, |delay| delay.min(self.max_delay))
+    }
+}
+
 impl Default for Retry {
     /// One attempt.
     fn default() -> Self {

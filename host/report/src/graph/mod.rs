@@ -1,8 +1,8 @@
 //! The graph of a plan: for Markdown (mermaid), for Graphviz (dot), and as a picture (SVG).
 //!
 //! Mermaid and dot get every need, one for one. The picture leaves out a need that others imply, which is what makes
-//! a hundred steps readable, and is drawn here: Graphviz is not on every machine, and `layout-rs`, the one kept crate
-//! for this, draws boxes of one dress only, cannot keep `finally` and `notify` apart, and is ten times our `layout.rs`.
+//! a hundred steps readable, and is drawn here: Graphviz is not on every machine, and a general layout crate
+//! (`layout-rs` was considered, not measured) would still leave the frames around `finally` and `notify` to us.
 
 mod dot;
 mod layout;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runner_journal::settle;
-use runner_model::{Effect, Phase, Plan, Retry, Step, StepIndex, Uses};
+use runner_model::{Effect, Phase, Plan, Step, StepIndex, Uses};
 
 /// A step, from its start to its end: every attempt used up, every wait waited.
 pub(super) fn worst<G>(step: &Step<G>) -> Duration {
@@ -16,15 +16,8 @@ pub(super) fn worst<G>(step: &Step<G>) -> Duration {
         },
     };
     let attempts = step.retry.attempts.max(1);
-    let waits = (1..attempts).map(|done| wait(&step.retry, done));
+    let waits = (1..attempts).map(|done| step.retry.delay_after(done));
     waits.fold(attempt.saturating_mul(attempts), Duration::saturating_add)
-}
-
-/// Wait after attempt number `done`.
-fn wait(retry: &Retry, done: u32) -> Duration {
-    let seconds =
-        retry.delay.as_secs_f64() * retry.backoff.0.powi(i32::try_from(done - 1).unwrap_or(i32::MAX));
-    Duration::try_from_secs_f64(seconds).map_or(retry.max_delay, |wait| wait.min(retry.max_delay))
 }
 
 /// Taking back every change of `steps`, one after the other, every attempt used up.
