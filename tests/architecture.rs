@@ -4,9 +4,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
-use cargo_metadata::{DependencyKind, MetadataCommand};
+use serde_json::Value;
 
 /// For each crate of ours, the crates of ours that it may use. ARCHITECTURE.md says why.
 const ARROWS: [(&str, &[&str]); 9] = [
@@ -50,23 +51,24 @@ fn root() -> PathBuf {
 }
 
 /// Crate name to the crates that its non-test code names.
+///
+/// Read from JSON by hand: the crate made for that would turn on features of `serde` and `semver` that have all of
+/// wasmtime built a second time.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .expect("cargo metadata");
-    metadata
-        .packages
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .expect("cargo runs");
+    let metadata: Value = serde_json::from_slice(&metadata.stdout).expect("cargo metadata writes JSON");
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let name = |value: &Value| value["name"].as_str().expect("a name").to_owned();
+    list(&metadata["packages"])
         .iter()
         .map(|package| {
-            let named = package
-                .dependencies
-                .iter()
-                .filter(|dependency| dependency.kind == DependencyKind::Normal)
-                .map(|dependency| dependency.name.clone())
-                .collect();
-            (package.name.to_string(), named)
+            let all = list(&package["dependencies"]);
+            // The kind of an ordinary dependency is null; the others are `dev` and `build`.
+            (name(package), all.iter().filter(|one| one["kind"].is_null()).map(name).collect())
         })
         .collect()
 }
