@@ -39,7 +39,7 @@ fn events(project: &Project) -> Vec<String> {
     let mut events: Vec<String> = events
         .lines()
         .map(|line| {
-            let event: Value = serde_json::from_str(line).unwrap();
+            let event: Value = serde_json::from_str(line).expect("an event");
             let field = |name: &str| event[name].as_str().unwrap_or("-").to_owned();
             [field("name"), field("status"), field("severity"), field("step"), field("text")].join(" ")
         })
