@@ -56,7 +56,7 @@ fn a_failure_to_answer_is_an_error_and_never_a_no() {
             "
 version: 1
 name: failing
-plugins: {{ gate: {{ source: guest:gate_answer, limits: {{ time: 300ms }} }} }}
+plugins: {{ gate: {{ source: guest:gate_answer, limits: {{ time: 1s }} }} }}
 steps:
   ask:   {{ uses: gate, with: {with} }}
   after: {{ uses: gate, needs: [ask] }}
