@@ -24,7 +24,6 @@ const ARROWS: [(&str, &[&str]); 9] = [
         &[
             "runner-capabilities",
             "runner-engine",
-            "runner-expression",
             "runner-journal",
             "runner-model",
             "runner-pipeline",

@@ -29,5 +29,5 @@ pub mod secrets;
 mod tests;
 
 pub use admit::{GrantSet, Policy, PolicyError, Refusal, admit};
-pub use limits::{LimitError, Limits, RequestedLimits};
+pub use limits::{LimitError, Limits, RequestedLimits, duration_ms};
 pub use requested::{Capability, GrantError, Requested};

@@ -134,15 +134,19 @@ fn parse_bytes(value: &Value) -> Result<u64, String> {
 /// A duration as the pipeline writes it: `250ms`, `10s`, `1m30s`, `2h`.
 fn parse_milliseconds(value: &Value) -> Result<u64, String> {
     let text = value.as_str().ok_or_else(|| format!("expected a duration such as `10s`, found `{value}`"))?;
-    crate::limits::duration_ms(text)
+    // A limit of no time, or of more than a year, is a slip of the pen.
+    duration_ms(text)
+        .filter(|total| (1..=31_536_000_000).contains(total))
         .ok_or_else(|| format!("expected a duration such as `10s`, found `{text}`"))
 }
 
-/// Milliseconds of a duration text; `None` if it is not one, or zero, or longer than a year.
+/// Milliseconds of a duration text: whole numbers with units, largest first, each unit once. `None` for anything else.
+///
+/// The one reader of durations; what calls it sets its own bounds.
 #[must_use]
-pub(crate) fn duration_ms(text: &str) -> Option<u64> {
+pub fn duration_ms(text: &str) -> Option<u64> {
     let mut rest = text;
-    let mut total = 0_u64;
+    let mut total = None;
     let mut largest = u64::MAX;
     while !rest.is_empty() {
         let digits = rest.find(|sign: char| !sign.is_ascii_digit())?;
@@ -161,8 +165,8 @@ pub(crate) fn duration_ms(text: &str) -> Option<u64> {
             return None;
         }
         largest = unit;
-        total = total.checked_add(number.checked_mul(unit)?)?;
+        total = Some(total.unwrap_or(0_u64).checked_add(number.checked_mul(unit)?)?);
         rest = &rest[unit_length..];
     }
-    (1..=31_536_000_000).contains(&total).then_some(total)
+    total
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write as _, time::Duration};
 
+use runner_capabilities::duration_ms;
+
 /// Text that is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a duration; write for example `250ms`, `10s`, `1m30s` or `2h`")]
@@ -15,28 +17,10 @@ const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_0
 ///
 /// Anything else, and whatever is longer than a year.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    let wrong = || DurationError(text.to_owned());
-    let mut rest = text;
-    let mut total = 0_u64;
-    let mut smaller_than = usize::MAX;
-    if rest.is_empty() {
-        return Err(wrong());
+    match duration_ms(text) {
+        Some(total) if total <= 366 * 86_400_000 => Ok(Duration::from_millis(total)),
+        Some(_) | None => Err(DurationError(text.to_owned())),
     }
-    while !rest.is_empty() {
-        let digits = rest.find(|sign: char| !sign.is_ascii_digit()).ok_or_else(wrong)?;
-        let number: u64 = rest[..digits].parse().map_err(|_| wrong())?;
-        rest = &rest[digits..];
-        let length = rest.find(|sign: char| sign.is_ascii_digit()).unwrap_or(rest.len());
-        let rank = UNITS.iter().position(|(unit, _)| *unit == &rest[..length]).ok_or_else(wrong)?;
-        if smaller_than != usize::MAX && rank <= smaller_than {
-            return Err(wrong());
-        }
-        smaller_than = rank;
-        total =
-            number.checked_mul(UNITS[rank].1).and_then(|part| total.checked_add(part)).ok_or_else(wrong)?;
-        rest = &rest[length..];
-    }
-    if total > 366 * 86_400_000 { Err(wrong()) } else { Ok(Duration::from_millis(total)) }
 }
 
 /// Writes a duration so that [`parse_duration`] reads the same milliseconds back.

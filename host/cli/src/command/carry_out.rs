@@ -6,13 +6,14 @@ use runner_engine::{RunError, Setup};
 use runner_journal::{Journal, Record, Sink};
 use runner_model::{ExitCode, Plan, PluginAlias, RunId};
 use runner_report::{TimeZone, json::Lines, terminal};
-use runner_wasm::{Host, LoadError};
+use runner_wasm::{Host, HostOptions, LoadError};
 
 use crate::{
     approver::Approver,
     args::{EngineArgs, Output},
     environment::Environment,
     error::CommandError,
+    secrets,
     session::Session,
     signals,
 };
@@ -25,6 +26,21 @@ pub(crate) struct Work {
     /// What it has done before, if it is taken up again.
     pub(crate) past: Vec<Record>,
     pub(crate) steps: Host,
+}
+
+/// Loads the components of a plan, with the secrets and variables they may use.
+///
+/// # Errors
+///
+/// A secret that is not there, or every plugin that cannot be used. Nothing was started.
+pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) -> Result<Host, CommandError> {
+    let secrets = secrets::read(&plan.header, &environment.variables)?;
+    let options = HostOptions { env: environment.variables.clone(), secrets };
+    let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
+    session
+        .handle
+        .block_on(Host::load(&session.loader, plan, options))
+        .map_err(|problems| CommandError::Load { problems: problems.into_iter().map(described).collect() })
 }
 
 /// Carries a run out to its verdict.
@@ -96,15 +112,5 @@ fn run_error(run: RunId, error: RunError) -> CommandError {
             source: Some(Box::new(error)),
         },
         RunError::Illegal(_) | RunError::Bug(_) => CommandError::Bug(error.to_string()),
-    }
-}
-
-/// Wraps what is wrong with plugins.
-pub(crate) fn load_error(problems: Vec<(PluginAlias, LoadError)>) -> CommandError {
-    CommandError::Load {
-        problems: problems
-            .into_iter()
-            .map(|(alias, error)| (alias, error.to_string(), Some(error.help())))
-            .collect(),
     }
 }

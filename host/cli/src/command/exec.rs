@@ -5,12 +5,9 @@ use std::sync::Arc;
 use runner_engine::ports::Clock as _;
 use runner_journal::Journal;
 use runner_model::ExitCode;
-use runner_wasm::{Host, HostOptions};
 
-use super::carry_out::{Work, carry_out, load_error};
-use crate::{
-    args::ExecArgs, environment::Environment, error::CommandError, runs, secrets, session::Session, source,
-};
+use super::carry_out::{Work, carry_out, load};
+use crate::{args::ExecArgs, environment::Environment, error::CommandError, runs, session::Session, source};
 
 /// Runs one pipeline to its verdict.
 pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
@@ -20,9 +17,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCod
     given.faults.clone_from(&args.inject);
     let plan = Arc::new(source::planned(granted, &given, environment)?.plan);
 
-    let secrets = secrets::read(&plan.header, &environment.variables)?;
-    let options = HostOptions { env: environment.variables.clone(), secrets };
-    let steps = session.handle.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
+    let steps = load(&plan, &session, environment)?;
 
     let run = session.new_run()?;
     let runs = runs::directory(&args.state.state_dir);

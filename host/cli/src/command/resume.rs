@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use runner_journal::Journal;
 use runner_model::ExitCode;
-use runner_wasm::{Host, HostOptions};
 
-use super::carry_out::{Work, carry_out, load_error};
+use super::carry_out::{Work, carry_out, load};
 use crate::{
-    args::ResumeArgs, environment::Environment, error::CommandError, policy, runs, secrets, session::Session,
+    args::ResumeArgs, environment::Environment, error::CommandError, policy, runs, session::Session,
 };
 
 /// Takes an interrupted run up again. Grants are admitted anew, under today's policy.
@@ -30,9 +29,7 @@ pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<Exi
     })?;
     let plan = Arc::new(plan);
 
-    let secrets = secrets::read(&plan.header, &environment.variables)?;
-    let options = HostOptions { env: environment.variables.clone(), secrets };
-    let steps = session.handle.block_on(Host::load(&session.loader, &plan, options)).map_err(load_error)?;
+    let steps = load(&plan, &session, environment)?;
     let work = Work { run, plan, journal: opened.journal, past: opened.records, steps };
     carry_out(work, &args.engine, &session, environment)
 }
