@@ -2,9 +2,10 @@
 //!
 //! What lies here is machine code that is mapped and run, so the directory must be ours and nobody else's: owned by this
 //! user, mode 0700, no link. Each `<sha256 of the component>-<compiler and settings>.cwasm` has a `.seal` beside it with
-//! its size, SHA-256, inode and change time. The hash is computed when the file is installed. On loading it is enough that
-//! inode, size and change time are still those of the seal: no user can set a file's change time, so a file that was
-//! touched since shows it. If only they differ (the cache was copied, say), the hash decides.
+//! its size, SHA-256, inode and change time, and what the plugin said about itself. The hash is computed when the file is
+//! installed. On loading it is enough that inode, size and change time are still those of the seal: no user can set a
+//! file's change time, so a file that was touched since shows it. If only they differ (the cache was copied, say), the
+//! hash decides.
 //!
 //! A cache that is full, read-only, altered or foreign is no reason to stop: the component is compiled, and a note says
 //! why that was needed.
@@ -23,18 +24,35 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use wasmtime::{Engine, component::Component};
 
+use crate::manifest::Said;
+
 /// The directory.
 pub(crate) struct Cache {
     directory: PathBuf,
 }
 
-/// What a compiled component was when it was installed.
+/// What a compiled component was when it was installed, and what it said.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Seal {
+    #[serde(flatten)]
+    facts: Facts,
+    /// None until it was asked.
+    said: Option<Said>,
+}
+
+/// By these a file is known again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Facts {
     sha256: Digest,
     size: u64,
     inode: u64,
     changed: (i64, i64),
+}
+
+/// What the cache had.
+pub(crate) struct Found {
+    pub(crate) component: Component,
+    pub(crate) said: Option<Said>,
 }
 
 impl Cache {
@@ -64,14 +82,14 @@ impl Cache {
     /// # Errors
     ///
     /// It is here and must not be used; why.
-    pub(crate) fn load(&self, engine: &Engine, wasm: &Digest) -> Result<Option<Component>, String> {
+    pub(crate) fn load(&self, engine: &Engine, wasm: &Digest) -> Result<Option<Found>, String> {
         let path = self.path(engine, wasm);
         match self.verified(&path) {
-            Ok(true) => match deserialize(engine, &path) {
-                Ok(component) => Ok(Some(component)),
+            Ok(Some(seal)) => match map(engine, &path) {
+                Ok(component) => Ok(Some(Found { component, said: seal.said })),
                 Err(error) => Err(format!("`{}` was not used: {error:#}", path.display())),
             },
-            Ok(false) => Ok(None),
+            Ok(None) => Ok(None),
             Err(why) => Err(format!("`{}` was not used: {why}", path.display())),
         }
     }
@@ -81,19 +99,23 @@ impl Cache {
     /// # Errors
     ///
     /// Why it was not kept.
-    pub(crate) fn install(
-        &self,
-        engine: &Engine,
-        wasm: &Digest,
-        component: &Component,
-    ) -> Result<(), String> {
+    pub(crate) fn install(&self, engine: &Engine, wasm: &Digest, compiled: &[u8]) -> Result<(), String> {
         let path = self.path(engine, wasm);
-        let bytes =
-            component.serialize().map_err(|error| format!("`{}` was not kept: {error:#}", path.display()))?;
-        self.write(&path, &bytes)
-            .and_then(|()| seal(&path, &Digest::from_sha256(&Sha256::digest(&bytes).into())))
-            .and_then(|seal| self.write(&seal_of(&path), &serde_json::to_vec(&seal)?))
+        self.write(&path, compiled)
+            .and_then(|()| {
+                let sha256 = Digest::from_sha256(&Sha256::digest(compiled).into());
+                Ok(Seal { facts: facts(&fs::symlink_metadata(&path)?, &sha256), said: None })
+            })
+            .and_then(|seal| self.seal(&path, &seal))
             .map_err(|error| format!("`{}` was not kept: {error}", path.display()))
+    }
+
+    /// Keeps what the plugin said about itself beside its component. If that cannot be, it is asked again next time.
+    pub(crate) fn remember(&self, engine: &Engine, wasm: &Digest, said: &Said) {
+        let path = self.path(engine, wasm);
+        if let Ok(Some(seal)) = self.verified(&path) {
+            drop(self.seal(&path, &Seal { said: Some(said.clone()), ..seal }));
+        }
     }
 
     fn path(&self, engine: &Engine, wasm: &Digest) -> PathBuf {
@@ -102,12 +124,12 @@ impl Cache {
         self.directory.join(format!("{}-{:016x}.cwasm", wasm.hex(), hasher.finish()))
     }
 
-    /// Whether the file is here, ours and as it was installed.
-    fn verified(&self, path: &Path) -> Result<bool, String> {
+    /// The seal of a file that is here, ours and as it was installed.
+    fn verified(&self, path: &Path) -> Result<Option<Seal>, String> {
         let missing = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
         let found = match fs::symlink_metadata(path) {
             Ok(found) => found,
-            Err(error) if missing(&error) => return Ok(false),
+            Err(error) if missing(&error) => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
         if !found.is_file() {
@@ -119,19 +141,24 @@ impl Cache {
                 serde_json::from_slice::<Seal>(&text).map_err(|_| "its seal cannot be read".to_owned())?
             }
             // The runner was stopped between the two.
-            Err(error) if missing(&error) => return Ok(false),
+            Err(error) if missing(&error) => return Ok(None),
             Err(error) => return Err(error.to_string()),
         };
-        if seal == facts(&found, &seal.sha256) {
-            return Ok(true);
+        let sealed = &seal.facts;
+        if *sealed == facts(&found, &sealed.sha256) {
+            return Ok(Some(seal));
         }
-        if seal.size != found.size() || hash(path).map_err(|error| error.to_string())? != seal.sha256 {
+        if sealed.size != found.size() || hash(path).map_err(|error| error.to_string())? != sealed.sha256 {
             return Err("it was changed after it was installed".to_owned());
         }
         // Copied, with the right content: sealed anew, so that the next load is quick again.
-        let seal = facts(&found, &seal.sha256);
-        drop(serde_json::to_vec(&seal).map(|text| self.write(&seal_of(path), &text)));
-        Ok(true)
+        let seal = Seal { facts: facts(&found, &sealed.sha256), said: seal.said };
+        drop(self.seal(path, &seal));
+        Ok(Some(seal))
+    }
+
+    fn seal(&self, path: &Path, seal: &Seal) -> io::Result<()> {
+        self.write(&seal_of(path), &serde_json::to_vec(seal)?)
     }
 
     /// Writes beside `path`, to disk, and renames over: what is mapped already stays as it is.
@@ -153,12 +180,22 @@ impl Cache {
     unsafe_code,
     reason = "maps compiled code; `verified` has just found it to be what this user's runner installed"
 )]
-fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: the file was made by `Component::serialize` and its hash was taken then. The directory belongs to this user
-    // and is closed to others (`Cache::open`), the file too, and neither its inode nor its change time has moved since
+fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file was made by the compiler and its hash was taken then. The directory belongs to this user and is
+    // closed to others (`Cache::open`), the file too, and neither its inode nor its change time has moved since
     // (`Cache::verified`); it is never written in place (`Cache::write`). Other versions and settings have other names,
     // and wasmtime checks them again.
     unsafe { Component::deserialize_file(engine, path) }
+}
+
+/// The component that the compiler has just made, where there is no file to map.
+#[expect(
+    unsafe_code,
+    reason = "runs compiled code; it has just come from the compiler and was nowhere in between"
+)]
+pub(crate) fn copied(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Component> {
+    // SAFETY: callers pass what `Compiler::compile` returned, which is held in memory only.
+    unsafe { Component::deserialize(engine, compiled) }
 }
 
 fn check_owner(found: &Metadata, closed: u32) -> Result<(), String> {
@@ -176,12 +213,8 @@ fn seal_of(path: &Path) -> PathBuf {
     path.with_extension("seal")
 }
 
-fn seal(path: &Path, sha256: &Digest) -> io::Result<Seal> {
-    Ok(facts(&fs::symlink_metadata(path)?, sha256))
-}
-
-fn facts(found: &Metadata, sha256: &Digest) -> Seal {
-    Seal {
+fn facts(found: &Metadata, sha256: &Digest) -> Facts {
+    Facts {
         sha256: sha256.clone(),
         size: found.size(),
         inode: found.ino(),

@@ -19,11 +19,12 @@ use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunn
 use runner_model::{
     Failure, FailureKind, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step, StepIndex, Uses,
 };
-use tokio::time::Instant;
+use tokio::{sync::Semaphore, time::Instant};
+use wasmtime::{Engine, component::Component};
 
 use crate::{
     answer::Judge,
-    engine::Counting,
+    engine::{Allocation, Counting, POOL_SLOTS},
     failure, guest,
     inspect::LoadError,
     kind::Kind,
@@ -41,21 +42,22 @@ pub struct HostOptions {
 
 /// The components of a plan, ready to be called. Clones share everything.
 #[derive(Clone)]
-pub struct Host(Arc<Loaded>);
+pub struct Host(pub(crate) Arc<Loaded>);
 
-struct Loaded {
+pub(crate) struct Loaded {
     loader: Loader,
     steps: Vec<Option<LoadedStep>>,
     dialer: Arc<Dialer>,
     redactor: Arc<Redactor>,
+    /// One for each instance that the pool has room for.
+    slots: Semaphore,
 }
 
 /// One step: its component, linked with its grants and no others.
 struct LoadedStep {
     id: String,
     known: Arc<Known>,
-    kind: Arc<Kind>,
-    counting: Counting,
+    link: Arc<Link>,
     grants: Arc<GrantSet>,
     limits: Limits,
     tree: Option<Arc<Tree>>,
@@ -63,8 +65,18 @@ struct LoadedStep {
     env: Arc<BTreeMap<String, String>>,
 }
 
+/// A component in its engine, linked: what is left is to instantiate it.
+struct Link {
+    kind: Kind,
+    engine: Engine,
+    allocation: Allocation,
+}
+
 /// Components that are linked alike: same plugin, same engine, same capabilities granted.
 type LinkKey = (PluginIndex, Counting, Vec<Capability>);
+
+/// From so many plugin steps on, making a pool costs less than it saves (`docs/performance.md`).
+pub(crate) const POOL_FROM: usize = 64;
 
 impl Host {
     /// Loads every component of `plan` and links it for every step.
@@ -100,6 +112,7 @@ impl Host {
             options: &options,
             links: HashMap::new(),
             tree: None,
+            allocation: allocation(plan),
         };
         let mut steps = Vec::with_capacity(plan.steps.len());
         let mut errors = Vec::new();
@@ -118,8 +131,20 @@ impl Host {
             return Err(errors);
         }
         let redactor = Arc::new(Redactor::new(options.secrets.values().map(Vec::as_slice)));
-        Ok(Self(Arc::new(Loaded { loader: loader.clone(), steps, dialer: Arc::new(dialer), redactor })))
+        Ok(Self(Arc::new(Loaded {
+            loader: loader.clone(),
+            steps,
+            dialer: Arc::new(dialer),
+            redactor,
+            slots: Semaphore::new(POOL_SLOTS as usize),
+        })))
     }
+}
+
+/// A pool for plans of many plugin steps. A short plan is done before a pool is made.
+fn allocation(plan: &Plan) -> Allocation {
+    let plugins = plan.steps.iter().filter(|step| matches!(step.uses, Uses::Plugin(_))).count();
+    if plugins >= POOL_FROM { Allocation::Pooled } else { Allocation::OnDemand }
 }
 
 /// Reads, compiles and asks all plugins at once, and holds their digests against the plan.
@@ -152,8 +177,9 @@ struct Linking<'a> {
     header: &'a PlanHeader,
     plugins: Vec<Arc<Known>>,
     options: &'a HostOptions,
-    links: HashMap<LinkKey, Arc<Kind>>,
+    links: HashMap<LinkKey, Arc<Link>>,
     tree: Option<Arc<Tree>>,
+    allocation: Allocation,
 }
 
 impl Linking<'_> {
@@ -177,20 +203,17 @@ impl Linking<'_> {
             .filter(|capability| step.grants.rules().serves(*capability))
             .collect();
         let key = (index, counting, granted);
-        let kind = match self.links.get(&key) {
-            Some(kind) => Arc::clone(kind),
+        let link = match self.links.get(&key) {
+            Some(link) => Arc::clone(link),
             None => {
-                let component = self.loader.compile(&known.digest, &known.bytes, counting).await?;
-                let engine = self.loader.shared.engines.get(counting);
-                let kind = Arc::new(linked(engine, &component, &known.surface, &step.grants)?);
-                self.links.insert(key, Arc::clone(&kind));
-                kind
+                let link = Arc::new(self.link(&known, counting, step).await?);
+                self.links.insert(key, Arc::clone(&link));
+                link
             }
         };
         Ok(LoadedStep {
             id: step.id.to_string(),
-            kind,
-            counting,
+            link,
             limits: step.limits,
             tree: if step.grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
             secrets: Arc::new(self.secrets(step, index)),
@@ -198,6 +221,21 @@ impl Linking<'_> {
             grants: Arc::new(step.grants.clone()),
             known,
         })
+    }
+
+    /// In the pool if the plan has many steps, the machine has room for one and the component fits; else on demand.
+    async fn link(&self, known: &Arc<Known>, counting: Counting, step: &Step) -> Result<Link, LoadError> {
+        let link = |component: &Component, engine: Engine, allocation| {
+            let kind = linked(&engine, component, &known.surface, &step.grants)?;
+            Ok(Link { kind, engine, allocation })
+        };
+        let (component, engine) = self.loader.on_demand(known, counting).await?;
+        if self.allocation == Allocation::Pooled
+            && let Some((component, engine)) = self.loader.pooled(known, counting).await
+        {
+            return link(&component, engine, Allocation::Pooled);
+        }
+        link(&component, engine, Allocation::OnDemand)
     }
 
     fn tree(&mut self) -> Result<Arc<Tree>, LoadError> {
@@ -266,6 +304,11 @@ impl Loaded {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn allocations(&self) -> Vec<Allocation> {
+        self.steps.iter().flatten().map(|step| step.link.allocation).collect()
+    }
+
     fn step(&self, index: StepIndex) -> Option<&LoadedStep> {
         self.steps.get(index.get())?.as_ref()
     }
@@ -279,21 +322,26 @@ impl Loaded {
             attempt: call.attempt,
             config: call.config.to_string(),
         };
+        // Whoever waits here does so on its own time: the call has not begun.
+        let slot = match step.link.allocation {
+            Allocation::Pooled => Some(self.slots.acquire().await.map_err(internal)?),
+            Allocation::OnDemand => None,
+        };
         let context = self.context(step, Instant::now() + time, ledger);
         let running = self.loader.shared.engines.running();
         // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
         let asked = tokio::time::timeout(time, async {
             let context = if step.known.surface.wasi_linked { with_wasi(context).await? } else { context };
-            let engine = self.loader.shared.engines.get(step.counting);
-            let mut store =
-                guest::store(engine, context, step.limits.memory, step.limits.fuel).map_err(internal)?;
-            step.kind
+            let mut store = guest::store(&step.link.engine, context, step.limits.memory, step.limits.fuel)
+                .map_err(internal)?;
+            step.link
+                .kind
                 .call(&mut store, &request, call.operation)
                 .await
                 .map_err(|error| failure::of_call(&error, store.data(), &step.limits))
         })
         .await;
-        drop(running);
+        drop((running, slot));
         let answered = asked.map_err(|_| failure::timed_out(time, &step.limits))??;
         let judge = Judge {
             redactor: &self.redactor,

@@ -53,6 +53,18 @@ pub enum LoadError {
         /// What the validator says.
         reason: String,
     },
+    /// The compiler did not come to an end with it.
+    #[error("the component was not compiled: {reason}")]
+    NotCompiled {
+        /// What happened to the compiler.
+        reason: String,
+    },
+    /// This machine cannot run components.
+    #[error("components cannot be run on this machine: {reason}")]
+    Machine {
+        /// Why not.
+        reason: String,
+    },
     /// It exports no kind.
     #[error(
         "the component is no plugin: it exports none of `gate`, `health-check`, `notifier`, `proxy-switch`, `action`"
@@ -129,6 +141,10 @@ impl LoadError {
             }
             Self::NotAComponent { .. } => "name the `.wasm` file that the plugin's build makes".to_owned(),
             Self::Invalid { .. } => "build or download it again; it may be cut short".to_owned(),
+            Self::NotCompiled { .. } => {
+                "no plugin that is meant well does this to the compiler: build it again, or ask who wrote it".to_owned()
+            }
+            Self::Machine { .. } => "see `runner doctor`".to_owned(),
             Self::NoKind { exports } if exports.is_empty() => {
                 "it exports nothing at all; see `wit/worlds.wit` for what a plugin exports".to_owned()
             }

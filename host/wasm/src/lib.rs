@@ -17,6 +17,7 @@ mod bindings;
 mod cache;
 #[cfg(test)]
 mod cache_tests;
+mod compiler;
 mod engine;
 mod failure;
 mod guest;
@@ -30,13 +31,16 @@ mod loader;
 #[cfg(test)]
 mod loader_tests;
 mod manifest;
+#[cfg(test)]
+mod pool_tests;
 mod schema;
 mod surface;
 #[cfg(test)]
 mod testing;
 
-pub use engine::EngineError;
+pub use compiler::{CompileError, Compiler, InProcess};
+pub use engine::{Counting, EngineError};
 pub use host::{Host, HostOptions};
 pub use inspect::{Inspection, LoadError};
-pub use loader::Loader;
+pub use loader::{Compiling, Loader, LoaderOptions};
 pub use manifest::Manifest;

@@ -3,7 +3,7 @@
 use wasmtime::{ResourceLimiter, Result};
 
 /// Table elements over all tables; each is a pointer on the host.
-const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 1_000_000;
 /// Core instances, tables and memories; a Python component needs 14, and nothing known needs many more.
 const MAX_INSTANCES: usize = 256;
 const MAX_TABLES: usize = 256;

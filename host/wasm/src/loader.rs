@@ -4,10 +4,13 @@ use std::{
     collections::HashMap,
     fs::File,
     io::Read as _,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+
+use futures::StreamExt as _;
 
 use runner_capabilities::{
     GrantSet, Limits,
@@ -19,17 +22,24 @@ use runner_capabilities::{
 use runner_engine::ports::Clock;
 use runner_model::{Digest, Failure, FailureKind, format_duration};
 use sha2::{Digest as _, Sha256};
-use tokio::time::{Instant, timeout_at};
-use wasmtime::component::{Component, Linker};
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, timeout_at},
+};
+use wasmtime::{
+    Engine,
+    component::{Component, Linker},
+};
 
 use crate::{
-    cache::Cache,
-    engine::{Counting, EngineError, Engines},
+    cache::{self, Cache, Found},
+    compiler::{CompileError, Compiler, InProcess},
+    engine::{Allocation, Counting, EngineError, Engines, Variant},
     failure,
     guest::{self, Guest},
     inspect::{Inspection, LoadError},
     kind::Kind,
-    manifest::{self, Manifest},
+    manifest::{self, Manifest, Said},
     schema::Schema,
     surface::{self, Surface},
 };
@@ -45,24 +55,63 @@ pub struct Loader {
     pub(crate) shared: Arc<Shared>,
 }
 
+/// What a loader stands on.
+pub struct LoaderOptions {
+    /// Where compiled components are kept; one that cannot be used is noted and left alone.
+    pub cache: Option<PathBuf>,
+    /// The time, as plugins see it.
+    pub clock: Arc<dyn Clock>,
+    /// Who compiles.
+    pub compiler: Arc<dyn Compiler>,
+    /// Who is told that something is compiled, which takes its time.
+    pub watch: Arc<dyn Fn(Compiling) + Send + Sync>,
+}
+
+/// Something is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Compiling {
+    /// From now on.
+    Began {
+        /// Name of its file.
+        name: String,
+        /// Size of the component in bytes.
+        size: u64,
+    },
+    /// No longer, for better or worse.
+    Ended {
+        /// Name of its file.
+        name: String,
+    },
+}
+
 pub(crate) struct Shared {
     pub(crate) engines: Engines,
     cache: Option<Cache>,
+    compiler: Arc<dyn Compiler>,
+    watch: Arc<dyn Fn(Compiling) + Send + Sync>,
     pub(crate) time: Arc<dyn Time>,
     describe_time: Duration,
     notes: Mutex<Vec<String>>,
-    compiled: Mutex<HashMap<(Digest, Counting), Component>>,
-    known: Mutex<HashMap<Digest, Arc<Known>>>,
+    known: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Known>>>>>,
 }
 
 /// A component about which everything is known.
 pub(crate) struct Known {
     pub(crate) digest: Digest,
     pub(crate) size: u64,
-    pub(crate) bytes: Arc<Vec<u8>>,
     pub(crate) surface: Surface,
     pub(crate) manifest: Manifest,
     pub(crate) schema: Schema,
+    source: Source,
+    compiled: Mutex<HashMap<Variant, Component>>,
+}
+
+/// A component as it was read.
+struct Source {
+    name: String,
+    bytes: Arc<Vec<u8>>,
+    /// The machine code, where no cache keeps it.
+    unkept: Mutex<HashMap<Counting, Arc<Vec<u8>>>>,
 }
 
 /// The engine's clock as the capabilities want it.
@@ -79,23 +128,33 @@ impl Time for ClockTime {
 }
 
 impl Loader {
-    /// Makes ready to load. `cache` is where compiled components are kept; one that cannot be used is noted and left
-    /// alone.
+    /// Makes ready to load: compiling in this process, telling nobody.
     ///
     /// # Errors
     ///
     /// This machine cannot run components.
     pub fn new(cache: Option<PathBuf>, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+        Self::with(LoaderOptions { cache, clock, compiler: Arc::new(InProcess), watch: Arc::new(|_| {}) })
+    }
+
+    /// Makes ready to load.
+    ///
+    /// # Errors
+    ///
+    /// This machine cannot run components.
+    pub fn with(options: LoaderOptions) -> Result<Self, EngineError> {
+        let LoaderOptions { cache, clock, compiler, watch } = options;
         let mut notes = Vec::new();
         let cache = cache.and_then(|directory| Cache::open(&directory).map_err(|note| notes.push(note)).ok());
         Ok(Self {
             shared: Arc::new(Shared {
                 engines: Engines::new()?,
                 cache,
+                compiler,
+                watch,
                 time: Arc::new(ClockTime(clock)),
                 describe_time: DESCRIBE_TIME,
                 notes: Mutex::new(notes),
-                compiled: Mutex::default(),
                 known: Mutex::default(),
             }),
         })
@@ -117,14 +176,23 @@ impl Loader {
     ///
     /// It cannot be used.
     pub async fn inspect_bytes(&self, bytes: Vec<u8>) -> Result<Inspection, LoadError> {
-        let known = self.know(bytes).await?;
+        let known = self.know("component", bytes).await?;
         Ok(known.inspection())
+    }
+
+    /// Reads, compiles and asks all of these at once, so that asking for one of them later takes no time. What cannot be
+    /// used is said then.
+    pub async fn prepare(&self, paths: &[PathBuf]) {
+        // Each is read, but no more are compiled at once than there are processors: compilers are hungry.
+        let jobs = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let known = paths.iter().map(|path| async { drop(self.know_file(path).await) });
+        futures::stream::iter(known).buffer_unordered(jobs).collect::<()>().await;
     }
 
     /// What is worth telling about the cache since the last time: why something had to be compiled again.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
-        std::mem::take(&mut self.shared.notes.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut lock(&self.shared.notes))
     }
 
     /// The same with another time for `describe`.
@@ -135,53 +203,91 @@ impl Loader {
     }
 
     pub(crate) async fn know_file(&self, path: &Path) -> Result<Arc<Known>, LoadError> {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let path = path.to_owned();
         let bytes = blocking(move || read(&path)).await?;
-        self.know(bytes).await
+        self.know(&name, bytes).await
     }
 
-    async fn know(&self, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {
+    /// One who asks for a component that another is making ready waits for that.
+    async fn know(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {
         let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
-        let known = self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).get(&digest).cloned();
-        if let Some(known) = known {
-            return Ok(known);
-        }
-        check_header(&bytes)?;
-        let bytes = Arc::new(bytes);
-        let component = self.compile(&digest, &bytes, Counting::Nothing).await?;
-        let surface = surface::read(self.shared.engines.get(Counting::Nothing), &component)?;
-        let (manifest, schema) = self.describe(&component, &surface).await?;
-        let size = bytes.len() as u64;
-        let known = Arc::new(Known { digest: digest.clone(), size, bytes, surface, manifest, schema });
-        self.shared.known.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, Arc::clone(&known));
-        Ok(known)
+        let cell = Arc::clone(lock(&self.shared.known).entry(digest.clone()).or_default());
+        cell.get_or_try_init(|| self.make_known(name, digest, bytes)).await.cloned()
     }
 
-    /// The compiled component: from memory, from the cache, or made now on a thread that may take its time.
-    pub(crate) async fn compile(
+    async fn make_known(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {
+        check_header(&bytes)?;
+        let size = bytes.len() as u64;
+        let source = Source { name: name.to_owned(), bytes: Arc::new(bytes), unkept: Mutex::default() };
+        let shared = Arc::clone(&self.shared);
+        let (source, found, digest) = blocking(move || {
+            let found = shared.compiled(&digest, &source, Variant::PLAIN)?;
+            Ok((source, found, digest))
+        })
+        .await?;
+        let Found { component, said } = found;
+        let engine = self.shared.engines.get(Variant::PLAIN).map_err(unable)?;
+        let surface = surface::read(&engine, &component)?;
+        let said = match said {
+            Some(said) => said,
+            None => {
+                let said = self.describe(&engine, &component, &surface).await?;
+                if let Some(cache) = &self.shared.cache {
+                    cache.remember(&engine, &digest, &said);
+                }
+                said
+            }
+        };
+        let (manifest, schema) = manifest::read(said).map_err(|reason| LoadError::BadManifest { reason })?;
+        let compiled = Mutex::new(HashMap::from([(Variant::PLAIN, component)]));
+        Ok(Arc::new(Known { digest, size, surface, manifest, schema, source, compiled }))
+    }
+
+    /// The component for instances made on demand, with its engine: from memory, from the cache, or compiled now.
+    pub(crate) async fn on_demand(
         &self,
-        digest: &Digest,
-        bytes: &Arc<Vec<u8>>,
+        known: &Arc<Known>,
         counting: Counting,
-    ) -> Result<Component, LoadError> {
-        let key = (digest.clone(), counting);
-        let compiled = self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(component) = compiled {
-            return Ok(component);
+    ) -> Result<(Component, Engine), LoadError> {
+        let variant = Variant { counting, allocation: Allocation::OnDemand };
+        let engine = self.shared.engines.get(variant).map_err(unable)?;
+        if let Some(component) = lock(&known.compiled).get(&variant) {
+            return Ok((component.clone(), engine));
         }
-        let (shared, bytes, digest) = (Arc::clone(&self.shared), Arc::clone(bytes), digest.clone());
-        let component = blocking(move || shared.compile(&digest, &bytes, counting)).await?;
-        self.shared.compiled.lock().unwrap_or_else(PoisonError::into_inner).insert(key, component.clone());
-        Ok(component)
+        let (shared, owned) = (Arc::clone(&self.shared), Arc::clone(known));
+        let found = blocking(move || shared.compiled(&owned.digest, &owned.source, variant)).await?;
+        lock(&known.compiled).insert(variant, found.component.clone());
+        Ok((found.component, engine))
+    }
+
+    /// The same for instances from a pool; nothing if this machine has no room for one, or the component needs more than
+    /// a pool gives to one. It has been compiled by [`Loader::on_demand`] before.
+    pub(crate) async fn pooled(&self, known: &Arc<Known>, counting: Counting) -> Option<(Component, Engine)> {
+        let variant = Variant { counting, allocation: Allocation::Pooled };
+        let engine = match self.shared.engines.get(variant) {
+            Ok(engine) => engine,
+            Err(error) => {
+                self.shared.note(format!("instances are not pooled, so calls are slower: {}", error.reason));
+                return None;
+            }
+        };
+        if let Some(component) = lock(&known.compiled).get(&variant) {
+            return Some((component.clone(), engine));
+        }
+        let (shared, owned, same) = (Arc::clone(&self.shared), Arc::clone(known), engine.clone());
+        let component = blocking(move || Ok(shared.again(&owned, &same, counting))).await.ok().flatten()?;
+        lock(&known.compiled).insert(variant, component.clone());
+        Some((component, engine))
     }
 
     /// Asks the component what it is, in a sandbox with no capability at all.
     async fn describe(
         &self,
+        engine: &Engine,
         component: &Component,
         surface: &Surface,
-    ) -> Result<(Manifest, Schema), LoadError> {
-        let engine = self.shared.engines.get(Counting::Nothing);
+    ) -> Result<Said, LoadError> {
         let kind = linked(engine, component, surface, &GrantSet::none())?;
         let limits = Limits::default();
         let deadline = Instant::now() + self.shared.describe_time;
@@ -192,19 +298,18 @@ impl Loader {
         let running = self.shared.engines.running();
         let described = timeout_at(deadline, kind.describe(&mut store)).await;
         drop(running);
-        let raw = match described {
-            Ok(Ok(raw)) => raw,
+        match described {
+            Ok(Ok(raw)) => Ok(raw.into()),
             Ok(Err(error)) => {
                 let failure = failure::of_call(&error, store.data(), &limits);
-                return Err(LoadError::Describe { failure: failure::tidy(failure, &Redactor::default()) });
+                Err(LoadError::Describe { failure: failure::tidy(failure, &Redactor::default()) })
             }
             Err(_) => {
                 let message =
                     format!("it did not return within {}", format_duration(self.shared.describe_time));
-                return Err(LoadError::Describe { failure: Failure::new(FailureKind::TimedOut, message) });
+                Err(LoadError::Describe { failure: Failure::new(FailureKind::TimedOut, message) })
             }
-        };
-        manifest::read(raw).map_err(|reason| LoadError::BadManifest { reason })
+        }
     }
 
     fn nothing(&self, limits: Limits, deadline: Instant, surface: &Surface) -> Result<Context, String> {
@@ -224,26 +329,73 @@ impl Loader {
 }
 
 impl Shared {
-    fn compile(&self, digest: &Digest, bytes: &[u8], counting: Counting) -> Result<Component, LoadError> {
-        let engine = self.engines.get(counting);
-        if let Some(cache) = &self.cache {
-            match cache.load(engine, digest) {
-                Ok(Some(component)) => return Ok(component),
-                Ok(None) => {}
-                Err(note) => self.note(note),
+    /// From the cache, or compiled now and kept there. Blocks.
+    fn compiled(&self, digest: &Digest, source: &Source, variant: Variant) -> Result<Found, LoadError> {
+        let engine = self.engines.get(variant).map_err(unable)?;
+        let mapped = || match self.cache.as_ref().map(|cache| cache.load(&engine, digest)) {
+            Some(Ok(found)) => found,
+            Some(Err(note)) => {
+                self.note(note);
+                None
             }
+            None => None,
+        };
+        if let Some(found) = mapped() {
+            return Ok(found);
         }
-        let component = Component::new(engine, bytes)
+        let code = self.machine_code(source, variant.counting)?;
+        match self.cache.as_ref().map(|cache| cache.install(&engine, digest, &code)) {
+            // Mapped even now: pages that nobody touches cost nothing, and runs side by side share them.
+            Some(Ok(())) => {
+                if let Some(found) = mapped() {
+                    lock(&source.unkept).remove(&variant.counting);
+                    return Ok(found);
+                }
+            }
+            Some(Err(note)) => self.note(note),
+            None => {}
+        }
+        let component = cache::copied(&engine, &code)
             .map_err(|error| LoadError::Invalid { reason: in_one_line(&error) })?;
-        if let Some(Err(note)) = self.cache.as_ref().map(|cache| cache.install(engine, digest, &component)) {
-            self.note(note);
+        Ok(Found { component, said: None })
+    }
+
+    /// What has been compiled already, in another engine. Blocks.
+    fn again(&self, known: &Known, engine: &Engine, counting: Counting) -> Option<Component> {
+        if let Some(code) = lock(&known.source.unkept).get(&counting) {
+            return cache::copied(engine, code).ok();
         }
-        Ok(component)
+        Some(self.cache.as_ref()?.load(engine, &known.digest).ok()??.component)
+    }
+
+    fn machine_code(&self, source: &Source, counting: Counting) -> Result<Arc<Vec<u8>>, LoadError> {
+        if let Some(code) = lock(&source.unkept).get(&counting) {
+            return Ok(Arc::clone(code));
+        }
+        let (name, size) = (source.name.clone(), source.bytes.len() as u64);
+        (self.watch)(Compiling::Began { name: name.clone(), size });
+        let compiled = self.compiler.compile(&source.bytes, counting);
+        (self.watch)(Compiling::Ended { name });
+        let code = Arc::new(compiled.map_err(|error| match error {
+            CompileError::Invalid { reason } => LoadError::Invalid { reason },
+            CompileError::GaveUp { reason } => LoadError::NotCompiled { reason },
+        })?);
+        lock(&source.unkept).insert(counting, Arc::clone(&code));
+        Ok(code)
     }
 
     fn note(&self, note: String) {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note);
+        lock(&self.notes).push(note);
     }
+}
+
+/// Nothing that holds one of these locks can panic half way.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn unable(error: EngineError) -> LoadError {
+    LoadError::Machine { reason: error.reason }
 }
 
 impl Known {
@@ -261,7 +413,7 @@ impl Known {
 
 /// Links what the component imports: the real thing where `grants` has a rule for it, else what answers `denied`.
 pub(crate) fn linked(
-    engine: &wasmtime::Engine,
+    engine: &Engine,
     component: &Component,
     surface: &Surface,
     grants: &GrantSet,
@@ -318,6 +470,6 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, LoadError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done,
-        Err(error) => Err(LoadError::Invalid { reason: format!("the compiler stopped: {error}") }),
+        Err(error) => Err(LoadError::NotCompiled { reason: format!("a fault of the runner: {error}") }),
     }
 }

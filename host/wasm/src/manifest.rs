@@ -4,6 +4,7 @@ use runner_capabilities::{
     host::bindings::runner::plugin::types,
     log::{clean_line, shorten},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::schema::Schema;
@@ -32,8 +33,25 @@ pub struct Manifest {
     pub outputs: Vec<String>,
 }
 
+/// What `describe` returned, word for word. It is kept beside the compiled component, so that the plugin is asked once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Said {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) summary: String,
+    pub(crate) config_schema: String,
+    pub(crate) outputs: Vec<String>,
+}
+
+impl From<types::Manifest> for Said {
+    fn from(raw: types::Manifest) -> Self {
+        let types::Manifest { name, version, summary, config_schema, outputs } = raw;
+        Self { name, version, summary, config_schema, outputs }
+    }
+}
+
 /// Reads what `describe` returned. The error is a lower-case fragment.
-pub(crate) fn read(raw: types::Manifest) -> Result<(Manifest, Schema), String> {
+pub(crate) fn read(raw: Said) -> Result<(Manifest, Schema), String> {
     let quoted = |text: &str| {
         let mut text = clean_line(text);
         shorten(&mut text, 100);
@@ -98,13 +116,12 @@ fn is_version(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use runner_capabilities::host::bindings::runner::plugin::types;
     use serde_json::json;
 
-    use super::{Manifest, read};
+    use super::{Manifest, Said, read};
 
-    fn raw() -> types::Manifest {
-        types::Manifest {
+    fn raw() -> Said {
+        Said {
             name: "http-health".to_owned(),
             version: "1.2.0-rc.1+a".to_owned(),
             summary: "asks\nonce".to_owned(),
@@ -128,42 +145,42 @@ mod tests {
 
     #[test]
     fn a_manifest_with_a_mistake_is_refused_with_a_reason() {
-        let table: [(types::Manifest, &str); 9] = [
+        let table: [(Said, &str); 9] = [
             (
-                types::Manifest { name: "../x".to_owned(), ..raw() },
+                Said { name: "../x".to_owned(), ..raw() },
                 "its name `../x` is not kebab-case with at most 64 characters",
             ),
             (
-                types::Manifest { name: String::new(), ..raw() },
+                Said { name: String::new(), ..raw() },
                 "its name `` is not kebab-case with at most 64 characters",
             ),
             (
-                types::Manifest { version: "1.0".to_owned(), ..raw() },
+                Said { version: "1.0".to_owned(), ..raw() },
                 "its version `1.0` is not a semantic version such as `1.0.0`",
             ),
             (
-                types::Manifest { version: "1.0.0\u{1b}[2J".to_owned(), ..raw() },
+                Said { version: "1.0.0\u{1b}[2J".to_owned(), ..raw() },
                 "its version `1.0.0` is not a semantic version such as `1.0.0`",
             ),
             (
-                types::Manifest { config_schema: "{".to_owned(), ..raw() },
+                Said { config_schema: "{".to_owned(), ..raw() },
                 "its config-schema is not JSON: EOF while parsing an object at line 1 column 1",
             ),
             (
-                types::Manifest { config_schema: r#"{"type":"objekt"}"#.to_owned(), ..raw() },
+                Said { config_schema: r#"{"type":"objekt"}"#.to_owned(), ..raw() },
                 "its config-schema is not a JSON Schema: \"objekt\" is not valid under any of the schemas listed in the \
                  'anyOf' keyword",
             ),
             (
-                types::Manifest { config_schema: " ".repeat(300_000), ..raw() },
+                Said { config_schema: " ".repeat(300_000), ..raw() },
                 "its config-schema is longer than 262144 bytes",
             ),
             (
-                types::Manifest { outputs: vec!["Status".to_owned()], ..raw() },
+                Said { outputs: vec!["Status".to_owned()], ..raw() },
                 "its output `Status` is not a name like `image-digest`",
             ),
             (
-                types::Manifest { outputs: vec!["a".to_owned(), "a".to_owned()], ..raw() },
+                Said { outputs: vec!["a".to_owned(), "a".to_owned()], ..raw() },
                 "it declares the output `a` twice",
             ),
         ];
@@ -175,6 +192,6 @@ mod tests {
     #[test]
     fn a_schema_reaches_for_nothing_outside_itself() {
         let schema = r#"{"$ref":"http://example.com/schema.json"}"#.to_owned();
-        assert!(read(types::Manifest { config_schema: schema, ..raw() }).is_err());
+        assert!(read(Said { config_schema: schema, ..raw() }).is_err());
     }
 }

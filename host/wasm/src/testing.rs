@@ -272,8 +272,18 @@ impl Stage {
     }
 
     pub(crate) async fn host(&self, component: &[u8]) -> Host {
+        self.host_of(&loader(), component, 1).await
+    }
+
+    /// A plan of so many steps that all use `component`, loaded.
+    pub(crate) async fn host_of(&self, loader: &Loader, component: &[u8], steps: usize) -> Host {
         let options = HostOptions { env: BTreeMap::new(), secrets: self.secrets.clone() };
-        Host::load(&loader(), &self.plan(component), options).await.unwrap()
+        let mut plan = self.plan(component);
+        for number in 1..steps {
+            let id = StepId::new(format!("step{number}"));
+            plan.steps.push(Step { id, ..plan.steps[0].clone() });
+        }
+        Host::load(loader, &plan, options).await.unwrap()
     }
 
     /// Loads `component` and asks it once.
