@@ -99,6 +99,23 @@ pub(crate) enum Command {
     #[command(after_help = "Example:
   runner doctor")]
     Doctor(DoctorArgs),
+    /// Compile a component from stdin to machine code on stdout, within bounds; what the other commands call
+    #[command(hide = true)]
+    CompileComponent(CompileArgs),
+}
+
+/// How a component is compiled.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CompileArgs {
+    /// Make it count instructions
+    #[arg(long)]
+    pub(crate) fuel: bool,
+    /// Most processor time, in seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: u64,
+    /// Most memory, in bytes of address space
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) memory: u64,
 }
 
 /// How to print what a command has to say.

@@ -10,6 +10,7 @@ mod approver;
 mod args;
 mod clock;
 mod command;
+mod compiler;
 mod environment;
 mod error;
 mod plugins;

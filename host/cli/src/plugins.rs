@@ -20,6 +20,11 @@ impl Plugins {
 }
 
 impl PluginIndex for Plugins {
+    fn prepare(&self, sources: &[&str]) {
+        let paths: Vec<PathBuf> = sources.iter().map(|source| self.directory.join(source)).collect();
+        self.runtime.block_on(self.loader.prepare(&paths));
+    }
+
     fn facts(&self, source: &str) -> Result<Arc<PluginFacts>, PluginProblem> {
         let path = self.directory.join(source);
         let inspection = self.runtime.block_on(self.loader.inspect(&path)).map_err(problem)?;

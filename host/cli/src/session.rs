@@ -4,10 +4,11 @@ use std::{path::Path, sync::Arc};
 
 use runner_engine::ports::Clock as _;
 use runner_model::RunId;
-use runner_wasm::Loader;
+use runner_report::terminal::Compilations;
+use runner_wasm::{Compiling, Loader, LoaderOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{clock::SystemClock, environment::Environment, error::CommandError};
+use crate::{clock::SystemClock, compiler::Apart, environment::Environment, error::CommandError};
 
 /// The machinery of one command.
 pub(crate) struct Session {
@@ -34,7 +35,13 @@ impl Session {
         let loader = {
             // The loader starts a task of its own.
             let _inside = runtime.enter();
-            Loader::new(environment.cache_dir(cache_dir), clock.clone())
+            let shown = Compilations::stderr(environment.style);
+            let watch = Arc::new(move |compiling| match compiling {
+                Compiling::Began { name, size } => shown.began(&name, size),
+                Compiling::Ended { name } => shown.ended(&name),
+            });
+            let cache = environment.cache_dir(cache_dir);
+            Loader::with(LoaderOptions { cache, clock: clock.clone(), compiler: Arc::new(Apart), watch })
                 .map_err(|error| CommandError::Bug(format!("this machine cannot run components: {error}")))?
         };
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime), clock, loader })

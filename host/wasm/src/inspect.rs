@@ -23,7 +23,7 @@ pub struct Inspection {
 }
 
 /// Why a component cannot be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LoadError {
     /// The file cannot be read.
     #[error("the file `{path}` cannot be read: {reason}")]

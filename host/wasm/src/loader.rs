@@ -92,8 +92,11 @@ pub(crate) struct Shared {
     pub(crate) time: Arc<dyn Time>,
     describe_time: Duration,
     notes: Mutex<Vec<String>>,
-    known: Mutex<HashMap<Digest, Arc<OnceCell<Arc<Known>>>>>,
+    known: Mutex<HashMap<Digest, Arc<OnceCell<Knowing>>>>,
 }
+
+/// What came of looking at a component.
+type Knowing = Result<Arc<Known>, LoadError>;
 
 /// A component about which everything is known.
 pub(crate) struct Known {
@@ -209,11 +212,12 @@ impl Loader {
         self.know(&name, bytes).await
     }
 
-    /// One who asks for a component that another is making ready waits for that.
+    /// One who asks for a component that another is making ready waits for that. What failed once is not tried again: the
+    /// compiler may have taken its time.
     async fn know(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {
         let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
         let cell = Arc::clone(lock(&self.shared.known).entry(digest.clone()).or_default());
-        cell.get_or_try_init(|| self.make_known(name, digest, bytes)).await.cloned()
+        cell.get_or_init(|| self.make_known(name, digest, bytes)).await.clone()
     }
 
     async fn make_known(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {

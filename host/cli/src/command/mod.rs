@@ -3,6 +3,7 @@
 mod answer;
 mod carry_out;
 mod check;
+mod compile;
 mod doctor;
 mod exec;
 mod graph;
@@ -46,6 +47,7 @@ pub(crate) fn dispatch(command: Command, environment: &Environment) -> Result<Ex
             clap_complete::generate(shell, &mut Cli::command(), "runner", &mut script);
             print::bytes(&script)
         }
+        Command::CompileComponent(args) => compile::compile(&args),
         Command::Doctor(args) => doctor::doctor(&args, environment),
     }
 }

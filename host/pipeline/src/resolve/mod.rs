@@ -19,6 +19,10 @@ use crate::authored::{Authored, Document, PluginText, StepText};
 
 /// Where components are found, and what they are.
 pub trait PluginIndex {
+    /// Told once, before the first question, what will be asked for, so that all of it can be made ready at the same
+    /// time.
+    fn prepare(&self, _sources: &[&str]) {}
+
     /// What the component at `source` (the text after `file:`) says about itself.
     ///
     /// # Errors

@@ -47,6 +47,10 @@ pub(super) fn resolve(
             }
         };
     }
+    let used = plugins.iter().filter(|plugin| !plugin.users.is_empty());
+    let sources: Vec<&str> =
+        used.filter_map(|plugin| plugin.text.source.as_ref()).map(|source| source.value.as_str()).collect();
+    index.prepare(&sources);
     for plugin in &mut plugins {
         ask(plugin, index, found);
     }

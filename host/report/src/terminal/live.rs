@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How often a spinner turns.
-const TICK: Duration = Duration::from_millis(100);
+pub(super) const TICK: Duration = Duration::from_millis(100);
 
 pub(super) struct Live {
     style: Style,
@@ -127,7 +127,7 @@ impl Live {
     }
 }
 
-fn template(style: &Style, columns: &str) -> ProgressStyle {
+pub(super) fn template(style: &Style, columns: &str) -> ProgressStyle {
     let spinner = ProgressStyle::with_template(columns).unwrap_or_else(|_| ProgressStyle::default_spinner());
     let spinner = spinner.tick_chars(style.sign("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ", "|/-\\ "));
     spinner.with_key("elapsed", |state: &indicatif::ProgressState, writer: &mut dyn std::fmt::Write| {

@@ -6,6 +6,7 @@
 //!
 //! A terminal that cannot be written to any more is left alone: nothing here ever stops a run.
 
+mod compiling;
 pub(crate) mod lines;
 mod live;
 pub(crate) mod summary;
@@ -18,6 +19,7 @@ use jiff::tz::TimeZone;
 use runner_journal::{Entry, Progress, Record, Sink};
 use runner_model::Plan;
 
+pub use self::compiling::Compilations;
 use self::{lines::Lines, live::Live};
 use crate::{Style, run::Run, text::clean};
 
