@@ -85,6 +85,8 @@ pub(crate) struct Engines {
 struct Shared {
     engines: RwLock<Vec<(Variant, Engine)>>,
     running: AtomicUsize,
+    /// The ticker waits for something to run. While it only waits for its next tick nobody wakes it.
+    parked: AtomicBool,
     stop: AtomicBool,
 }
 
@@ -125,7 +127,8 @@ impl Engines {
 
     /// Keeps the ticker going until the guard is dropped. Without one the thread sleeps.
     pub(crate) fn running(&self) -> Running {
-        if self.shared.running.fetch_add(1, Ordering::AcqRel) == 0 {
+        self.shared.running.fetch_add(1, Ordering::SeqCst);
+        if self.shared.parked.load(Ordering::SeqCst) {
             self.wake();
         }
         Running(Arc::clone(&self.shared))
@@ -140,7 +143,7 @@ impl Engines {
 
 impl Drop for Engines {
     fn drop(&mut self) {
-        self.shared.stop.store(true, Ordering::Release);
+        self.shared.stop.store(true, Ordering::SeqCst);
         self.wake();
         if let Some(ticker) = self.ticker.take() {
             // It only counts; it cannot have panicked.
@@ -154,21 +157,26 @@ pub(crate) struct Running(Arc<Shared>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::AcqRel);
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 impl Shared {
     /// Moves the epoch on while something runs.
     fn tick(&self) {
-        while !self.stop.load(Ordering::Acquire) {
-            if self.running.load(Ordering::Acquire) == 0 {
-                thread::park();
-            } else {
+        while !self.stop.load(Ordering::SeqCst) {
+            if self.running.load(Ordering::SeqCst) > 0 {
                 thread::park_timeout(TICK);
                 let engines = self.engines.read().unwrap_or_else(PoisonError::into_inner);
                 engines.iter().for_each(|(_, engine)| engine.increment_epoch());
+                continue;
             }
+            // Whoever begins after this line sees `parked`; whoever began before it is seen here.
+            self.parked.store(true, Ordering::SeqCst);
+            if self.running.load(Ordering::SeqCst) == 0 && !self.stop.load(Ordering::SeqCst) {
+                thread::park();
+            }
+            self.parked.store(false, Ordering::SeqCst);
         }
     }
 }

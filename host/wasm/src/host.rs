@@ -153,6 +153,10 @@ async fn know_all(
     header: &PlanHeader,
 ) -> Result<Vec<Arc<Known>>, Vec<(PluginAlias, LoadError)>> {
     let known = futures::future::join_all(header.plugins.iter().map(|plugin| async {
+        if let Some(known) = loader.already(&plugin.digest) {
+            // This process has checked it: the file is not asked again, and may have changed since.
+            return Ok(known);
+        }
         let known = loader.know_file(Path::new(&plugin.path)).await?;
         if known.digest == plugin.digest {
             Ok(known)

@@ -1,9 +1,10 @@
 //! From a file to a component that is known: compiled, its type read, asked what it is.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     fs::File,
-    io::Read as _,
+    io::{self, Read as _},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -109,12 +110,19 @@ pub(crate) struct Known {
     compiled: Mutex<HashMap<Variant, Component>>,
 }
 
-/// A component as it was read.
+/// Where a component is from.
 struct Source {
-    name: String,
-    bytes: Arc<Vec<u8>>,
+    text: Text,
+    size: u64,
     /// The machine code, where no cache keeps it.
     unkept: Mutex<HashMap<Counting, Arc<Vec<u8>>>>,
+}
+
+/// The bytes of a component.
+enum Text {
+    /// Read once for its digest, and a second time only if it has to be compiled.
+    File(PathBuf),
+    Memory(Vec<u8>),
 }
 
 /// The engine's clock as the capabilities want it.
@@ -179,17 +187,26 @@ impl Loader {
     ///
     /// It cannot be used.
     pub async fn inspect_bytes(&self, bytes: Vec<u8>) -> Result<Inspection, LoadError> {
-        let known = self.know("component", bytes).await?;
+        let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
+        let head = bytes.iter().copied().take(HEAD).collect();
+        let read = Read { digest, head, size: bytes.len() as u64, text: Text::Memory(bytes) };
+        let known = self.know(read).await?;
         Ok(known.inspection())
     }
 
-    /// Reads, compiles and asks all of these at once, so that asking for one of them later takes no time. What cannot be
-    /// used is said then.
-    pub async fn prepare(&self, paths: &[PathBuf]) {
-        // Each is read, but no more are compiled at once than there are processors: compilers are hungry.
-        let jobs = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let known = paths.iter().map(|path| async { drop(self.know_file(path).await) });
-        futures::stream::iter(known).buffer_unordered(jobs).collect::<()>().await;
+    /// Reads, compiles and asks all of these at the same time.
+    ///
+    /// # Errors
+    ///
+    /// For each whether it can be used, in the same order.
+    pub async fn inspect_all(&self, paths: &[PathBuf]) -> Vec<Result<Inspection, LoadError>> {
+        // No more are compiled at once than there are processors: compilers are hungry.
+        let jobs = match paths.len() {
+            0 | 1 => 1,
+            _ => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        };
+        let inspections = paths.iter().map(|path| self.inspect(path));
+        futures::stream::iter(inspections).buffered(jobs).collect().await
     }
 
     /// What is worth telling about the cache since the last time: why something had to be compiled again.
@@ -205,25 +222,28 @@ impl Loader {
         Self { shared: Arc::new(Shared { describe_time: time, ..shared }) }
     }
 
+    /// What this loader has come to know already, whatever has become of the file.
+    pub(crate) fn already(&self, digest: &Digest) -> Option<Arc<Known>> {
+        let cell = lock(&self.shared.known).get(digest).cloned()?;
+        cell.get()?.as_ref().ok().cloned()
+    }
+
     pub(crate) async fn know_file(&self, path: &Path) -> Result<Arc<Known>, LoadError> {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let path = path.to_owned();
-        let bytes = blocking(move || read(&path)).await?;
-        self.know(&name, bytes).await
+        self.know(blocking(move || Read::file(path)).await?).await
     }
 
     /// One who asks for a component that another is making ready waits for that. What failed once is not tried again: the
     /// compiler may have taken its time.
-    async fn know(&self, name: &str, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {
-        let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
-        let cell = Arc::clone(lock(&self.shared.known).entry(digest.clone()).or_default());
-        cell.get_or_init(|| self.make_known(name, digest, bytes)).await.clone()
+    async fn know(&self, read: Read) -> Result<Arc<Known>, LoadError> {
+        let cell = Arc::clone(lock(&self.shared.known).entry(read.digest.clone()).or_default());
+        cell.get_or_init(|| self.make_known(read)).await.clone()
     }
 
-    async fn make_known(&self, name: &str, digest: Digest, bytes: Vec<u8>) -> Result<Arc<Known>, LoadError> {
-        check_header(&bytes)?;
-        let size = bytes.len() as u64;
-        let source = Source { name: name.to_owned(), bytes: Arc::new(bytes), unkept: Mutex::default() };
+    async fn make_known(&self, read: Read) -> Result<Arc<Known>, LoadError> {
+        let Read { digest, size, head, text } = read;
+        check_header(&head)?;
+        let source = Source { text, size, unkept: Mutex::default() };
         let shared = Arc::clone(&self.shared);
         let (source, found, digest) = blocking(move || {
             let found = shared.compiled(&digest, &source, Variant::PLAIN)?;
@@ -347,7 +367,7 @@ impl Shared {
         if let Some(found) = mapped() {
             return Ok(found);
         }
-        let code = self.machine_code(source, variant.counting)?;
+        let code = self.machine_code(digest, source, variant.counting)?;
         match self.cache.as_ref().map(|cache| cache.install(&engine, digest, &code)) {
             // Mapped even now: pages that nobody touches cost nothing, and runs side by side share them.
             Some(Ok(())) => {
@@ -372,14 +392,20 @@ impl Shared {
         Some(self.cache.as_ref()?.load(engine, &known.digest).ok()??.component)
     }
 
-    fn machine_code(&self, source: &Source, counting: Counting) -> Result<Arc<Vec<u8>>, LoadError> {
+    fn machine_code(
+        &self,
+        digest: &Digest,
+        source: &Source,
+        counting: Counting,
+    ) -> Result<Arc<Vec<u8>>, LoadError> {
         if let Some(code) = lock(&source.unkept).get(&counting) {
             return Ok(Arc::clone(code));
         }
-        let (name, size) = (source.name.clone(), source.bytes.len() as u64);
-        (self.watch)(Compiling::Began { name: name.clone(), size });
-        let compiled = self.compiler.compile(&source.bytes, counting);
+        let name = source.text.name();
+        (self.watch)(Compiling::Began { name: name.clone(), size: source.size });
+        let compiled = source.text.bytes(digest).map(|bytes| self.compiler.compile(&bytes, counting));
         (self.watch)(Compiling::Ended { name });
+        let compiled = compiled?;
         let code = Arc::new(compiled.map_err(|error| match error {
             CompileError::Invalid { reason } => LoadError::Invalid { reason },
             CompileError::GaveUp { reason } => LoadError::NotCompiled { reason },
@@ -440,19 +466,85 @@ fn in_one_line(error: &wasmtime::Error) -> String {
     text
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+/// What reading a component has shown.
+struct Read {
+    digest: Digest,
+    size: u64,
+    /// Its first bytes.
+    head: Vec<u8>,
+    text: Text,
+}
+
+/// As many bytes as tell what a file is.
+const HEAD: usize = 8;
+
+impl Read {
+    /// Reads a file through, without keeping it. Blocks.
+    fn file(path: PathBuf) -> Result<Self, LoadError> {
+        let unreadable = |error: io::Error| LoadError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        };
+        let mut file = open(&path)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; 128 << 10];
+        let (mut size, mut head) = (0, Vec::new());
+        loop {
+            let length = file.read(&mut buffer).map_err(unreadable)?;
+            let read = &buffer[..length];
+            if read.is_empty() {
+                break;
+            }
+            size += length as u64;
+            if size > MAX_SIZE {
+                let bytes = file.metadata().map_or(size, |found| found.len());
+                return Err(LoadError::TooLarge { bytes, limit: MAX_SIZE });
+            }
+            head.extend(read.iter().take(HEAD - head.len()));
+            hasher.update(read);
+        }
+        let digest = Digest::from_sha256(&hasher.finalize().into());
+        Ok(Self { digest, size, head, text: Text::File(path) })
+    }
+}
+
+impl Text {
+    /// For people.
+    fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            Self::Memory(_) => "a component".to_owned(),
+        }
+    }
+
+    /// The bytes with this digest. A file may have become another one since.
+    fn bytes(&self, expected: &Digest) -> Result<Cow<'_, [u8]>, LoadError> {
+        let path = match self {
+            Self::File(path) => path,
+            Self::Memory(bytes) => return Ok(Cow::Borrowed(bytes)),
+        };
+        let mut bytes = Vec::new();
+        open(path)?.take(MAX_SIZE).read_to_end(&mut bytes).map_err(|error| LoadError::Unreadable {
+            path: path.display().to_string(),
+            reason: error.to_string(),
+        })?;
+        let found = Digest::from_sha256(&Sha256::digest(&bytes).into());
+        if found == *expected {
+            Ok(Cow::Owned(bytes))
+        } else {
+            Err(LoadError::Changed { expected: expected.clone(), found })
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, LoadError> {
     let unreadable = |reason: String| LoadError::Unreadable { path: path.display().to_string(), reason };
+    // Asked first: opening a pipe that nobody writes to would wait for ever.
     let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !found.is_file() {
         return Err(unreadable("it is not a regular file".to_owned()));
     }
-    let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
-    file.take(MAX_SIZE + 1).read_to_end(&mut bytes).map_err(|error| unreadable(error.to_string()))?;
-    if bytes.len() as u64 > MAX_SIZE {
-        return Err(LoadError::TooLarge { bytes: found.len(), limit: MAX_SIZE });
-    }
-    Ok(bytes)
+    File::open(path).map_err(|error| unreadable(error.to_string()))
 }
 
 /// Says what a file is by its first bytes, before the compiler looks at it.

@@ -1,13 +1,16 @@
 //! What can be loaded, what cannot, and what is said about it.
 
+use std::path::Path;
+
 use runner_capabilities::Capability;
-use runner_model::{Digest, PluginKind};
+use runner_engine::ports::{Reply, StepRunner as _};
+use runner_model::{Answer, Digest, Outcome, PluginKind};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     Host, HostOptions, Inspection, Manifest,
-    testing::{Says, Stage, gate, loader},
+    testing::{Says, Stage, gate, loader, observe, silent},
 };
 
 async fn refused(bytes: impl Into<Vec<u8>>) -> String {
@@ -195,6 +198,38 @@ async fn a_plan_gets_the_component_that_was_checked_or_none() {
             Digest::from_sha256(&Sha256::digest(&other).into())
         )]
     );
+}
+
+#[tokio::test]
+async fn what_was_checked_is_what_runs_even_if_its_file_has_changed_since() {
+    let stage = Stage::new();
+    let plan = stage.plan(&gate(&Says::default(), &[], "", "(global.get $pass)"));
+    let loader = loader();
+    loader.inspect(Path::new(&plan.header.plugins[0].path)).await.unwrap();
+    std::fs::write(&plan.header.plugins[0].path, "no component at all").unwrap();
+    let host = Host::load(&loader, &plan, HostOptions::default()).await.unwrap();
+    let report = host.call(observe(), silent()).await;
+    assert_eq!(report.result, Ok(Reply::Outcome(Outcome::new(Answer::Pass, "fine"))));
+}
+
+#[tokio::test]
+async fn many_components_are_looked_at_in_the_order_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    for name in ["one", "two"] {
+        let component = gate(&Says { name, ..Says::default() }, &[], "", "(global.get $pass)");
+        std::fs::write(path(name), component).unwrap();
+    }
+    let looked = loader().inspect_all(&["two", "gone", "one", "two"].map(path)).await;
+    let names: Vec<String> = looked
+        .into_iter()
+        .map(|one| one.map_or_else(|error| error.to_string(), |one| one.manifest.name))
+        .collect();
+    let gone = format!(
+        "the file `{}` cannot be read: No such file or directory (os error 2)",
+        path("gone").display()
+    );
+    assert_eq!(names, ["two", &gone, "one", "two"]);
 }
 
 #[tokio::test]

@@ -82,7 +82,7 @@ fn sinks(output: Output, directory: &Path, environment: &Environment) -> Vec<Box
             let about = terminal::About {
                 journal: directory.join("journal.jsonl").to_string_lossy().into_owned(),
                 can_answer: environment.can_ask,
-                zone: TimeZone::system(),
+                zone: TimeZone::system,
             };
             vec![Box::new(terminal::Terminal::stderr(environment.style, about))]
         }

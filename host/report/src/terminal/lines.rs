@@ -220,7 +220,7 @@ impl Lines<'_> {
     }
 
     fn asked(&self, id: &StepId, message: &str, expires_at_ms: u64) -> Vec<String> {
-        let until = time_of_day(expires_at_ms, &self.about.zone);
+        let until = time_of_day(expires_at_ms, &(self.about.zone)());
         let question = format!("{} (until {until})", cut(&clean(message), LONGEST));
         let mut lines = vec![self.line(Tone::Active, "ask", id, None, &question)];
         if let Some(run) = self.run.id {
