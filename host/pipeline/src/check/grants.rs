@@ -183,9 +183,11 @@ fn missing(
 ) {
     let alias = &plugin.text.alias;
     let block = step.map(|(_, grants)| grants).or(plugin.text.grants.as_ref());
+    // A key that is written is a decision, also with nothing behind it: some plugins can do without what they import.
+    let decided = |key: &str| block.is_some_and(|grants| grants.node.at(&format!("/{key}")).key.is_some());
     for capability in &facts.imports {
         let by_name = matches!(capability, Capability::Secrets | Capability::Reveal);
-        if rules.serves(*capability) || by_name {
+        if rules.serves(*capability) || by_name || capability.grant_key().is_some_and(decided) {
             continue;
         }
         let interface = capability.interface();
@@ -199,14 +201,26 @@ fn missing(
         .note(format!("the component imports `runner:plugin/{interface}` (read from the component itself)"));
         found.push(match block {
             Some(grants) => problem.at(grants.key_span, "nothing here allows it").help(format!(
-                "to allow it, add under `grants`, as narrow as possible\n    {}",
-                capability.example()
+                "to allow it, add under `grants`, as narrow as possible\n    {}\nto refuse it, add {}",
+                capability.example(),
+                nothing_of(*capability),
             )),
             None => problem.at(alias.span, "this plugin is granted nothing").help(format!(
-                "to allow it, add here, as narrow as possible\n    grants: {{ {} }}",
-                capability.example()
+                "to allow it, add here, as narrow as possible\n    grants: {{ {} }}\nto refuse it, add {}",
+                capability.example(),
+                nothing_of(*capability),
             )),
         });
+    }
+}
+
+/// What is written for a plugin that has to do without.
+const fn nothing_of(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Log | Capability::Clock => "nothing",
+        Capability::Http | Capability::Tcp => "`network: []`",
+        Capability::Files => "`filesystem: {}`",
+        Capability::Secrets | Capability::Reveal => "`secrets: []`",
     }
 }
 
