@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod plugins;
 mod policy;
+mod reports;
 mod runs;
 mod secrets;
 mod session;
