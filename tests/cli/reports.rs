@@ -3,6 +3,7 @@
 use std::process::Child;
 
 use regex::Regex;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::harness::{Finished, Project};
@@ -71,7 +72,6 @@ fn cases(xml: &str) -> Vec<String> {
         .collect()
 }
 
-/// Requirements 003-76, 003-77: what a run did is written as a whole or not at all, also when it was taken back.
 #[test]
 fn a_run_that_went_back_is_reported_in_every_format() {
     let project = project("decision: fail, summary: 3 of 10 requests failed");
@@ -87,34 +87,60 @@ fn a_run_that_went_back_is_reported_in_every_format() {
     }
 }
 
-/// Reads stdout until the gate `verify` has been started.
-fn wait_for_verify(child: &mut Child) {
+/// Reads stdout until a line holds `text`.
+fn wait_for(child: &mut Child, text: &str) {
     use std::io::Read as _;
     let stdout = child.stdout.as_mut().expect("stdout is piped");
     let (mut seen, mut byte) = (String::new(), [0]);
-    while !seen.contains(r#""type":"step-started","step":"verify""#) {
+    while !seen.contains(text) {
         assert_eq!(stdout.read(&mut byte).expect("a byte"), 1, "it ended before: {seen}");
         seen.push(char::from(byte[0]));
     }
 }
 
-fn interrupt(child: &Child) {
-    let pid = rustix::process::Pid::from_child(child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).expect("it runs");
 }
 
-/// Requirement 002-21: after Ctrl-C the run is taken back and recorded.
+/// Requirement 002-21: after SIGTERM, as after Ctrl-C, the run is taken back and recorded.
 #[test]
 fn a_cancelled_run_is_reported_too() {
     let project = project("sleep_ms: 20000");
     let mut child = project.start(&[&["exec", "pipeline.yaml", "--output", "json"][..], &ALL].concat());
-    wait_for_verify(&mut child);
-    interrupt(&child);
+    wait_for(&mut child, r#""type":"step-started","step":"verify""#);
+    signal(&child, Signal::TERM);
     assert_eq!(project.finish(child.wait_with_output().unwrap()).code, 130);
     assert_eq!(cases(&project.read("out.xml")).last().unwrap(), "verify error");
     let sarif = parsed(&project, "out.sarif");
     let invocation = &sarif["runs"][0]["invocations"][0];
     assert_eq!((&invocation["executionSuccessful"], &invocation["exitCode"]), (&json!(false), &json!(130)));
+    assert_eq!(parsed(&project, "out.json")["status"], "cancelled");
+}
+
+/// Requirement 002-22: a second signal leaves a journal to resume from, no lock, and a report that hides nothing.
+#[test]
+fn a_run_that_was_stopped_in_the_middle_is_reported_and_resumed() {
+    let project = Project::with(
+        "
+version: 1
+name: stopped
+plugins: { action: { source: guest:action_file, grants: { filesystem: { write: [world] } } } }
+steps:
+  change: { uses: action, with: { path: world, text: new, sleep_ms: 20000 } }
+",
+    );
+    project.write("world", "old");
+    let mut child = project.start(&[&["exec", "pipeline.yaml", "--output", "json"][..], &ALL].concat());
+    wait_for(&mut child, r#""type":"step-captured""#);
+    signal(&child, Signal::INT);
+    wait_for(&mut child, r#""type":"cancel-requested""#);
+    signal(&child, Signal::INT);
+    assert_eq!(project.finish(child.wait_with_output().unwrap()).code, 130);
+    assert_eq!(cases(&project.read("out.xml")), ["change error"]);
+    assert_eq!(parsed(&project, "out.json")["verdict"], Value::Null);
+
+    let resumed = project.runner(&[&["resume"][..], &ALL].concat());
+    assert_eq!((resumed.code, project.read("world").as_str()), (130, "old"), "{}", resumed.stderr);
     assert_eq!(parsed(&project, "out.json")["status"], "cancelled");
 }
 
