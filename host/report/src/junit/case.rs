@@ -21,8 +21,8 @@ pub(super) struct Case {
     pub(super) elapsed_ms: u64,
     pub(super) place: Place,
     pub(super) end: End,
-    /// Attempts before the one that counts.
-    pub(super) earlier: Vec<Trouble>,
+    /// Attempts before the one that counts, with their numbers.
+    pub(super) earlier: Vec<(u32, Trouble)>,
     pub(super) output: String,
 }
 
@@ -59,8 +59,18 @@ pub(super) fn of<G>(plan: &Plan<G>, step: &Step<G>, ran: &StepRun, log: &LogTail
     };
     let tolerated = settle::is_tolerated(step, plan.effect(step));
     let end = end(step, ran, tolerated);
-    let last = ran.attempts.iter().rposition(|attempt| attempt.ending.is_some()).unwrap_or_default();
-    let earlier = ran.attempts.iter().take(last).filter_map(of_attempt).collect();
+    // The attempt that decided is told as the end; without an end, all of them came before it.
+    let decided = match ran.now {
+        Now::Ended(_) => ran.attempts.iter().rposition(|attempt| attempt.ending.is_some()),
+        Now::Waiting
+        | Now::Running { .. }
+        | Now::Retrying
+        | Now::Asking
+        | Now::Interrupted
+        | Now::Skipped(_) => None,
+    };
+    let earlier = ran.attempts.iter().take(decided.unwrap_or(ran.attempts.len()));
+    let earlier = earlier.filter_map(|attempt| Some((attempt.number, of_attempt(attempt)?))).collect();
     Case {
         class,
         name: clean(step.id.as_str()).into_owned(),

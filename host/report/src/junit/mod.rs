@@ -9,8 +9,8 @@
 //! retries -------> rerunFailure, rerunError; flakyFailure, flakyError if the step came to a yes in the end
 //! ```
 //!
-//! There is no written standard; the elements are those of Maven Surefire, in its order. `quick-junit` writes the same,
-//! and would bring `chrono`, `uuid` and a second `quick-xml` along for it.
+//! There is no written standard; a test case has the elements of Maven Surefire, in its order. `quick-junit` writes much
+//! the same, and would bring `chrono`, `uuid` and a second `quick-xml` along for it.
 //!
 //! Never here: control characters that XML forbids. All text went through [`text::clean`](crate::text::clean).
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use insta::assert_snapshot;
 use quick_xml::{Reader, events::Event};
 use runner_journal::{AbortReason, Ending, Entry, SkipReason, testing};
-use runner_model::{Answer, Cause, Outcome, Plan, StepId, StepResult, Verdict, World};
+use runner_model::{Answer, Cause, Failure, FailureKind, Outcome, Plan, StepId, StepResult, Verdict, World};
 
 use super::{LogTail, document};
 use crate::{
@@ -91,27 +91,24 @@ fn suite(xml: &str) -> Element {
         );
     }
     let order = [
-        "skipped",
-        "error",
         "failure",
         "rerunFailure",
-        "rerunError",
         "flakyFailure",
+        "skipped",
+        "error",
+        "rerunError",
         "flakyError",
         "system-out",
     ];
     for case in cases {
-        let places: Vec<usize> = case
-            .children
-            .iter()
-            .map(|child| {
-                order.iter().position(|name| *name == child.name).expect("an element of the dialect")
-            })
-            .collect();
-        // Attempts stand in the order in which they were made, whatever came of them.
+        let place = |child: &Element| order.iter().position(|name| *name == child.name);
         let places: Vec<usize> =
-            places.into_iter().map(|place| if (3..7).contains(&place) { 3 } else { place }).collect();
+            case.children.iter().map(|child| place(child).expect("an element of the dialect")).collect();
         assert!(places.is_sorted(), "{}: {places:?}", case.get("name"));
+        let attempts = ["rerunFailure", "flakyFailure", "rerunError", "flakyError"];
+        let inside: Vec<&str> =
+            case.named(&attempts).flat_map(|one| &one.children).map(|child| child.name.as_str()).collect();
+        assert_eq!(inside, vec!["stackTrace"; case.named(&attempts).count()]);
     }
     suite
 }
@@ -181,6 +178,12 @@ fn a_run_that_was_cut_off_says_where() {
     let resumed = story.then(0, Entry::RunResumed { runner: "0.1.0".to_owned() });
     let dead = told(&without_log(&deployment(), &resumed));
     assert_eq!(&dead[2..5], ["go-live system-out", "migrate error(interrupted)", "switch skipped"]);
+
+    let plan = testing::plan([testing::gate("a").attempts(3)]);
+    let waits = Story::begin().started("a", 1).then(1, ended("a", 1, no("first"), None));
+    assert_eq!(told(&without_log(&plan, &waits)), ["a rerunFailure(no) error(unfinished)"]);
+    let again = waits.started("a", 2);
+    assert_eq!(told(&without_log(&plan, &again)), ["a rerunFailure(no) error(unfinished)"]);
 }
 
 #[test]
@@ -199,9 +202,10 @@ fn what_was_cancelled_is_an_error_and_what_never_began_is_skipped() {
 #[test]
 fn attempts_are_reruns_of_a_step_that_fails_in_the_end() {
     let plan = testing::plan([testing::gate("a").attempts(3).but(|step| step.continue_on_error = true)]);
+    let failed = Ending::Failed { failure: Failure::new(FailureKind::Unavailable, "nobody there") };
     let story = Story::begin()
         .started("a", 1)
-        .then(1, ended("a", 1, no("first"), None))
+        .then(1, ended("a", 1, failed, None))
         .started("a", 2)
         .then(1, ended("a", 2, no("second"), None))
         .started("a", 3)
@@ -212,7 +216,11 @@ fn attempts_are_reruns_of_a_step_that_fails_in_the_end() {
         case.children.iter().map(|child| (child.name.as_str(), child.get("message"))).collect();
     assert_eq!(
         inside,
-        [("failure", "third (tolerated)"), ("rerunFailure", "first"), ("rerunFailure", "second")]
+        [
+            ("failure", "third (tolerated)"),
+            ("rerunFailure", "attempt 2: second"),
+            ("rerunError", "attempt 1: unavailable: nobody there"),
+        ]
     );
     assert_eq!(case.get("time"), "0.015");
 }

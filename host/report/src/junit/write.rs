@@ -114,36 +114,48 @@ fn case(xml: &mut Xml, case: &Case) -> io::Result<()> {
         element.write_empty()?;
         return Ok(());
     }
+    let (failure_again, error_again) = match &case.end {
+        End::Passed | End::Skipped(_) => ("flakyFailure", "flakyError"),
+        End::Troubled(_) => ("rerunFailure", "rerunError"),
+    };
+    // In the order of Surefire's schema: each sort of trouble together, the attempt that counts before the others.
     element.write_inner_content(|xml| {
-        match &case.end {
-            End::Passed => {}
-            End::Skipped(why) => {
-                xml.create_element("skipped").with_attribute(("message", why.as_str())).write_empty()?;
-            }
-            End::Troubled(found) => trouble(xml, ["failure", "error"], found)?,
+        if let End::Troubled(found @ Trouble { is: Is::Failure, .. }) = &case.end {
+            trouble(xml, "failure", found)?;
         }
-        let names = if case.end == End::Passed {
-            ["flakyFailure", "flakyError"]
-        } else {
-            ["rerunFailure", "rerunError"]
-        };
-        case.earlier.iter().try_for_each(|found| trouble(xml, names, found))?;
+        attempts(xml, failure_again, case, Is::Failure)?;
+        if let End::Skipped(why) = &case.end {
+            xml.create_element("skipped").with_attribute(("message", why.as_str())).write_empty()?;
+        }
+        if let End::Troubled(found @ Trouble { is: Is::Error, .. }) = &case.end {
+            trouble(xml, "error", found)?;
+        }
+        attempts(xml, error_again, case, Is::Error)?;
         output(xml, &case.output)
     })?;
     Ok(())
 }
 
-fn trouble(xml: &mut Xml, [failure, error]: [&'static str; 2], trouble: &Trouble) -> io::Result<()> {
-    let name = match trouble.is {
-        Is::Failure => failure,
-        Is::Error => error,
-    };
+fn trouble(xml: &mut Xml, name: &'static str, trouble: &Trouble) -> io::Result<()> {
     let attributes = [("message", trouble.message.as_str()), ("type", trouble.kind)];
     let element = xml.create_element(name).with_attributes(attributes);
     if trouble.body.is_empty() {
         element.write_empty()?;
     } else {
         element.write_text_content(BytesText::new(&trouble.body))?;
+    }
+    Ok(())
+}
+
+/// The earlier attempts of one sort. Readers look for their text in a `stackTrace`, and want one.
+fn attempts(xml: &mut Xml, name: &'static str, case: &Case, is: Is) -> io::Result<()> {
+    for (number, found) in case.earlier.iter().filter(|(_, found)| found.is == is) {
+        let message = format!("attempt {number}: {}", found.message);
+        let attributes = [("message", message.as_str()), ("type", found.kind)];
+        xml.create_element(name).with_attributes(attributes).write_inner_content(|xml| {
+            xml.create_element("stackTrace").write_text_content(BytesText::new(&found.body))?;
+            Ok(())
+        })?;
     }
     Ok(())
 }
