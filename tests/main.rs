@@ -1,7 +1,7 @@
 //! End-to-end tests: the built runner, real components, real files and sockets.
 //!
-//! One file per command or behaviour that a user can name. A test states what it covers of the requirements by their
-//! ids (`003-52`).
+//! One file per command or behaviour that a user can name. A test states what it covers of `docs/requirements.md` by the
+//! ids of its rows.
 
 mod architecture;
 mod cli;

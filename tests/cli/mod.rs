@@ -4,3 +4,4 @@ mod bad_input;
 mod check;
 mod compile;
 mod read;
+mod reports;

@@ -29,7 +29,7 @@ steps:
     project
 }
 
-/// Requirements 003-77, 003-93, 003-95: a summary, progress, and a history.
+/// Requirement 003-93: output by phases, and by levels in the logs.
 #[test]
 fn a_run_is_shown_while_it_runs_and_afterwards() {
     let project = project();

@@ -79,7 +79,7 @@ fn what_cannot_be_taken_back_leaves_the_run_stuck_and_resumable() {
     assert_eq!(project.read("world"), "old");
 }
 
-/// Requirement 003-03 under an operator's Ctrl-C.
+/// Requirements 003-03, 002-21, under an operator's Ctrl-C.
 #[test]
 fn a_cancelled_run_takes_its_changes_back() {
     let project = project("", "sleep_ms: 20000");

@@ -24,7 +24,7 @@ steps:
     project
 }
 
-/// Crash test T1 at the worst moment: the change is made, nothing says so.
+/// Crash test T1 at the worst moment: the change is made, nothing says so. Requirement 002-27.
 #[test]
 fn a_run_killed_after_a_change_is_finished_forward_by_resume() {
     let project = project();

@@ -61,7 +61,7 @@ steps:
     assert_eq!(project.results(), ["first success", "next error"]);
 }
 
-/// Requirements 003-20, 003-92: inputs with patterns, given on the command line.
+/// Requirement 003-20: inputs with patterns.
 #[test]
 fn inputs_are_held_against_their_declaration() {
     let project = Project::with(
@@ -82,5 +82,26 @@ steps:
     {
         let run = project.exec(wrong);
         assert_eq!(run.code, 2, "{wrong:?}: {}", run.stderr);
+    }
+}
+
+/// Requirement 000-16: no push for a pull request.
+#[test]
+fn what_set_the_run_off_decides_what_it_does() {
+    let project = Project::with(
+        "
+version: 1
+name: events
+on: { push: {}, pull_request: {} }
+plugins: { gate: { source: guest:gate_answer } }
+steps:
+  build: { uses: gate }
+  push:  { uses: gate, needs: [build], if: \"event.name != 'pull_request'\" }
+",
+    );
+    for (event, pushed) in [("push", "push success"), ("pull_request", "push skipped")] {
+        let run = project.exec(&["--event", event]);
+        assert_eq!(run.code, 0, "{event}: {}", run.stderr);
+        assert_eq!(project.results(), ["build success", pushed], "{event}");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::harness::Project;
 
-/// Requirements 003-01, 003-02, 003-11: a graph of gates, one command, what is ready runs in parallel.
+/// Requirement 003-01: a graph of gates.
 #[test]
 fn a_run_of_passing_gates_succeeds() {
     let project = Project::with(
@@ -97,7 +97,7 @@ steps:
     }
 }
 
-/// Requirement 000-03: a shadow step is shown and decides nothing.
+/// A shadow step is shown and decides nothing.
 #[test]
 fn a_report_only_step_shows_its_no_and_counts_as_success() {
     let project = Project::with(

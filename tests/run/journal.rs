@@ -22,6 +22,7 @@ fn entries(text: &str) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
+/// Requirement 002-33: all that was done is written down, in the order in which it was done.
 #[test]
 fn json_output_is_the_journal() {
     let project = Project::with("version: 1\nname: tiny\nsteps:\n  only: { uses: checkpoint }\n");
@@ -38,7 +39,7 @@ fn json_output_is_the_journal() {
     assert_eq!(types, ["run-started", "step-started", "step-ended", "run-decided", "run-finished"]);
 }
 
-/// Crash test T15: never a wrong verdict from a damaged journal.
+/// Crash test T15: never a wrong verdict from a damaged journal. Requirement 002-33: nobody can alter what was done.
 #[test]
 fn a_journal_altered_anywhere_is_refused_or_shortened_and_never_misread() {
     let project = finished();

@@ -20,7 +20,7 @@ steps:
     (run.code, result)
 }
 
-/// Requirements 003-52, 003-60, 003-56.
+/// Requirements 003-52, 003-56, 002-23: so often, so often in a row, and degraded is not dead.
 #[test]
 fn a_polled_step_is_decided_by_the_documented_rules() {
     let table = [

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::caddy::Choice;
+use crate::coverage::Output;
 use crate::failure::Failure;
 
 pub(crate) const HELP: &str = "\
@@ -14,6 +15,9 @@ usage: cargo xtask <command>
                                   tests into target/guests/
   test                            everything that has to hold before a commit; ends with `N passed, N failed, N skipped`
   fuzz [SECONDS]                  runs each fuzz target for so long (30)
+  coverage-of-requirements [--output text|json] [--min N]
+                                  which rows of docs/requirements.md a test or an example shows, which are features of
+                                  the host still to come, and which nothing shows; fails under N rows, and for wrong ids
   help                            this text
 
 examples:
@@ -23,6 +27,7 @@ examples:
                                              the end-to-end tests with `journal` in their name
   CI=true cargo xtask test                   as CI does: what is missing is an error
   cargo xtask fuzz 600                       ten minutes for each target
+  cargo xtask coverage-of-requirements --output json | jq .sums
 
 Ctrl-C ends what runs, takes the servers down, and removes the scratch folders.";
 
@@ -34,6 +39,7 @@ pub(crate) enum Command {
     Plugins { guests: bool },
     Test,
     Fuzz { seconds: u32 },
+    Coverage { output: Output, min: usize },
 }
 
 /// How long a fuzz target runs if nobody says.
@@ -55,7 +61,30 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             Ok(seconds @ 1..) => Ok(Command::Fuzz { seconds }),
             Ok(0) | Err(_) => Err(Failure::usage(format!("`{seconds}` is not a number of seconds"))),
         },
+        ["coverage-of-requirements", options @ ..] => coverage(options),
         _ => Err(Failure::usage(format!("`cargo xtask {}` is not a command", words.join(" ")))),
+    }
+}
+
+fn coverage(options: &[&str]) -> Result<Command, Failure> {
+    let (mut output, mut min) = (Output::Text, 0);
+    let mut options = options;
+    while let [name, value, rest @ ..] = options {
+        match (*name, *value) {
+            ("--output", "text") => output = Output::Text,
+            ("--output", "json") => output = Output::Json,
+            ("--min", number) => {
+                min = number
+                    .parse()
+                    .map_err(|_| Failure::usage(format!("`{number}` is not a number of rows")))?;
+            }
+            _ => return Err(Failure::usage(format!("`{name} {value}` is no option of this command"))),
+        }
+        options = rest;
+    }
+    match options {
+        [] => Ok(Command::Coverage { output, min }),
+        rest => Err(Failure::usage(format!("`{}` is no option of this command", rest.join(" ")))),
     }
 }
 
@@ -75,6 +104,14 @@ mod tests {
         assert_eq!(parsed("plugins --guests"), Ok(Command::Plugins { guests: true }));
         assert_eq!(parsed("fuzz"), Ok(Command::Fuzz { seconds: 30 }));
         assert_eq!(parsed("fuzz 600"), Ok(Command::Fuzz { seconds: 600 }));
+        assert_eq!(
+            parsed("coverage-of-requirements"),
+            Ok(Command::Coverage { output: Output::Text, min: 0 })
+        );
+        assert_eq!(
+            parsed("coverage-of-requirements --min 60 --output json"),
+            Ok(Command::Coverage { output: Output::Json, min: 60 })
+        );
     }
 
     #[test]
@@ -82,6 +119,14 @@ mod tests {
         assert_eq!(parsed("tests"), Err(Failure::usage("`cargo xtask tests` is not a command")));
         assert_eq!(parsed("test now"), Err(Failure::usage("`cargo xtask test now` is not a command")));
         assert_eq!(parsed("fuzz 0"), Err(Failure::usage("`0` is not a number of seconds")));
+        for (options, problem) in [
+            ("--min many", "`many` is not a number of rows"),
+            ("--output yaml", "`--output yaml` is no option of this command"),
+            ("--min", "`--min` is no option of this command"),
+            ("now", "`now` is no option of this command"),
+        ] {
+            assert_eq!(parsed(&format!("coverage-of-requirements {options}")), Err(Failure::usage(problem)));
+        }
         assert_eq!(parsed("fuzz soon"), Err(Failure::usage("`soon` is not a number of seconds")));
     }
 }

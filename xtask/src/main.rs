@@ -1,4 +1,4 @@
-//! Chores: `cargo xtask demo | plugins | test | fuzz | help`.
+//! Chores: `cargo xtask demo | plugins | test | fuzz | coverage-of-requirements | help`.
 //!
 //! One program instead of shell scripts, so that a machine with rustup and a linker is enough. Whatever it starts runs in a
 //! process group of its own: Ctrl-C reaches this program alone, which passes it on to what runs in the foreground, waits,
@@ -10,6 +10,7 @@ mod apt;
 mod arguments;
 mod caddy;
 mod components;
+mod coverage;
 mod demo;
 mod failure;
 mod fuzz;
@@ -53,6 +54,7 @@ fn run(command: &Command) -> Result<(), Failure> {
             if *guests { components::guests(&workspace) } else { Ok(()) }
         }
         Command::Test => test::everything(&workspace),
+        Command::Coverage { output, min } => coverage::print(&workspace, *output, *min),
         Command::Fuzz { seconds } => fuzz::every_target(&workspace, *seconds),
     }
 }

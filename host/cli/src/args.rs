@@ -35,6 +35,7 @@ pub(crate) enum Command {
   runner exec deploy.yaml
   runner exec deploy.yaml --input tag=v1.4.0 --input environment=staging
   runner exec deploy.yaml --output json | jq -r .type
+  runner exec deploy.yaml --report junit=junit.xml --report sarif=runner.sarif
   runner exec deploy.yaml --inject switch:crash     # rehearse a crash, then `runner resume`")]
     Exec(ExecArgs),
     /// Find everything that can be found without running
@@ -66,8 +67,9 @@ pub(crate) enum Command {
     /// Show a run, or one step of it
     #[command(after_help = "Examples:
   runner show              # the newest run
-  runner show 01JD3K switch")]
-    Show(RunStepArgs),
+  runner show 01JD3K switch
+  runner show 01JD3K --output sarif > runner.sarif")]
+    Show(ShowArgs),
     /// Print what the plugins of a run wrote
     #[command(after_help = "Example:
   runner logs 01JD3K smoke")]
@@ -128,6 +130,49 @@ pub(crate) enum Output {
     Json,
 }
 
+/// How to print a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowOutput {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+    /// SARIF 2.1.0: findings, for code scanning
+    Sarif,
+    /// JUnit XML: steps as test cases, for CI servers
+    Junit,
+}
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ReportFormat {
+    Sarif,
+    Junit,
+    Json,
+}
+
+impl ReportFormat {
+    /// All of them.
+    pub(crate) const ALL: [Self; 3] = [Self::Sarif, Self::Junit, Self::Json];
+
+    /// The word for it on the command line.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// A report and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReportArg {
+    pub(crate) format: ReportFormat,
+    pub(crate) path: PathBuf,
+}
+
 /// Where runs are recorded.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StateArgs {
@@ -185,6 +230,9 @@ pub(crate) struct EngineArgs {
     /// Steps that may run at once [default: 4 per core, at least 8]
     #[arg(long, short = 'j', value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
+    /// Write a report when the run has ended, however it has: sarif, junit or json; may be repeated
+    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = parse_report)]
+    pub(crate) reports: Vec<ReportArg>,
 }
 
 #[derive(Debug, Args)]
@@ -266,6 +314,21 @@ pub(crate) struct HistoryArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The run: its id, or enough of its start or end; the newest if left out
+    #[arg(value_name = "RUN")]
+    pub(crate) run: Option<String>,
+    /// The step; all if left out
+    #[arg(value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    #[command(flatten)]
+    pub(crate) state: StateArgs,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: ShowOutput,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RunStepArgs {
     /// The run: its id, or enough of its start or end; the newest if left out
     #[arg(value_name = "RUN")]
@@ -322,6 +385,18 @@ fn parse_input(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         Some(_) | None => Err("expected NAME=VALUE, as in `--input tag=v1.4.0`".to_owned()),
     }
+}
+
+fn parse_report(text: &str) -> Result<ReportArg, String> {
+    let wanted = "expected FORMAT=PATH, as in `--report junit=junit.xml`; formats: sarif, junit, json";
+    let Some((format, path)) = text.split_once('=') else { return Err(wanted.to_owned()) };
+    let Some(format) = ReportFormat::ALL.into_iter().find(|known| known.as_str() == format) else {
+        return Err(format!("`{format}` is not a format; {wanted}"));
+    };
+    if path.is_empty() {
+        return Err(wanted.to_owned());
+    }
+    Ok(ReportArg { format, path: PathBuf::from(path) })
 }
 
 fn parse_fault(text: &str) -> Result<(String, Fault), String> {

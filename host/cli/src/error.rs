@@ -32,6 +32,9 @@ pub(crate) enum CommandError {
     /// A component cannot be inspected.
     #[error("`{}` is not a plugin", path.display())]
     Inspect { path: PathBuf, message: String, help: Option<String> },
+    /// Reports cannot be written where they are wanted.
+    #[error("{} cannot be written", plural(problems.len(), "report", "reports"))]
+    Reports { problems: Vec<String> },
     /// No run fits what the command line says.
     #[error("{0}")]
     NoRun(String),
@@ -62,7 +65,9 @@ impl CommandError {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Read { .. } | Self::NoRun(_) | Self::NoStep { .. } => ExitCode::Usage,
+            Self::Read { .. } | Self::Reports { .. } | Self::NoRun(_) | Self::NoStep { .. } => {
+                ExitCode::Usage
+            }
             Self::Pipeline(problems) => problems.exit(),
             Self::NotAdmitted { .. } => ExitCode::GrantRefused,
             Self::Secret { .. } => ExitCode::Environment,
@@ -108,6 +113,7 @@ impl CommandError {
                 problems.iter().map(|(alias, message, _)| format!("plugin `{alias}`: {message}")).collect()
             }
             Self::Inspect { message, .. } => vec![message.clone()],
+            Self::Reports { problems } => problems.clone(),
             Self::Journal { source, .. } => source.iter().map(|source| chain(source.as_ref())).collect(),
             Self::Pipeline(_) | Self::Secret { .. } | Self::NoRun(_) | Self::NoStep { .. } => Vec::new(),
             Self::Locked { .. } | Self::Stopped { .. } | Self::Bug(_) => Vec::new(),
@@ -117,6 +123,7 @@ impl CommandError {
             | Self::NotAdmitted { .. }
             | Self::Secret { .. }
             | Self::Load { .. }
+            | Self::Reports { .. }
             | Self::Locked { .. } => facts.push("nothing was started".to_owned()),
             Self::Stopped { .. } => {
                 facts.push("what was under way was not waited for; nothing was taken back".to_owned());
@@ -148,6 +155,7 @@ impl CommandError {
                 if help.is_empty() { "build the plugin again".to_owned() } else { help.join("\n") }
             }
             Self::Inspect { help, .. } => help.clone().unwrap_or_else(|| "build the plugin again".to_owned()),
+            Self::Reports { .. } => "name a file in a directory that is there and can be written".to_owned(),
             Self::NoRun(_) => "`runner history` lists the runs; `--state-dir` says where they are".to_owned(),
             Self::NoStep { help, .. } | Self::Journal { help, .. } => help.clone(),
             Self::Locked { run } => format!("wait for it (`runner show {run}`), or end that process first"),

@@ -15,6 +15,7 @@ mod environment;
 mod error;
 mod plugins;
 mod policy;
+mod reports;
 mod runs;
 mod secrets;
 mod session;

@@ -79,6 +79,7 @@ fn a_change_begins_after_its_snapshot_is_written() {
     assert!(run.finished().is_some());
 }
 
+/// Requirements 003-11, 000-10: what does not need one another runs in parallel.
 #[test]
 fn everything_that_is_ready_begins_at_once_and_checkpoints_cost_nothing() {
     let mut run = dispatcher([

@@ -277,6 +277,7 @@ async fn a_cancelled_run_aborts_gates_lets_changes_land_and_goes_back() {
     );
 }
 
+/// Requirement 002-22.
 #[tokio::test(start_paused = true)]
 async fn a_second_signal_stops_at_once_and_the_run_goes_on_where_it_was() {
     let plan = plan([change("switch"), gate("verify").needs(&["switch"])]);
@@ -467,6 +468,7 @@ async fn an_inconclusive_answer_waits_for_a_person_if_the_step_says_so() {
     );
 }
 
+/// Requirement 002-27: failures are rehearsed.
 #[tokio::test(start_paused = true)]
 async fn faults_are_put_in_where_the_plan_says() {
     let with = |fault| async move {

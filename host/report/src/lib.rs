@@ -5,7 +5,7 @@
 //! Plan ----------------------------> plan, graph   text, JSON; mermaid, dot, SVG
 //! Record by record (a live run) ---> terminal      lines, live on a tty
 //!                                    json          one line each
-//! all Records of a run ------------> run::Run ---> show, status, history
+//! all Records of a run ------------> run::Run ---> show, status, history; sarif, junit
 //! ```
 //!
 //! The two sinks, [`terminal::Terminal`] and [`json::Lines`], are shown what is already on disk. Nothing they do or fail to
@@ -20,8 +20,11 @@ pub mod diagnostics;
 pub mod graph;
 pub mod history;
 pub mod json;
+pub mod junit;
+mod place;
 pub mod plan;
 pub mod run;
+pub mod sarif;
 pub mod show;
 pub mod status;
 mod style;

@@ -139,6 +139,13 @@ pub fn time_of_day(at_ms: u64, zone: &TimeZone) -> String {
     zoned(at_ms, zone, "%H:%M:%S")
 }
 
+/// A moment for programs: `2026-03-01T14:02:11Z`. `None` if there is no such year.
+#[must_use]
+pub fn utc(at_ms: u64) -> Option<String> {
+    let milliseconds = i64::try_from(at_ms).ok()?;
+    Timestamp::from_millisecond(milliseconds).ok().map(|timestamp| timestamp.to_string())
+}
+
 fn zoned(at_ms: u64, zone: &TimeZone, format: &str) -> String {
     let milliseconds = i64::try_from(at_ms).unwrap_or(i64::MAX);
     match Timestamp::from_millisecond(milliseconds) {
@@ -158,7 +165,7 @@ pub fn bytes(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{bytes, cut, elapsed, list, moment, pad, plural};
+    use super::{bytes, cut, elapsed, list, moment, pad, plural, utc};
     use crate::TimeZone;
 
     #[test]
@@ -175,6 +182,8 @@ mod tests {
     fn moments_are_shown_in_the_readers_time() {
         assert_eq!(moment(1_772_373_731_000, &TimeZone::UTC), "2026-03-01 14:02:11");
         assert_eq!(moment(u64::MAX, &TimeZone::UTC), "18446744073709551615 ms");
+        assert_eq!(utc(1_772_373_731_040).as_deref(), Some("2026-03-01T14:02:11.04Z"));
+        assert_eq!(utc(u64::MAX), None);
     }
 
     #[test]

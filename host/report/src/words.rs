@@ -2,7 +2,9 @@
 
 use runner_capabilities::{GrantSet, Limits, Requested};
 use runner_journal::{Decision, SkipReason};
-use runner_model::{Answer, Failure, Finding, Phase, Plan, Retry, Step, StepResult, Uses, format_duration};
+use runner_model::{
+    Answer, Check, Failure, Finding, Phase, Plan, Retry, Step, StepResult, Uses, format_duration,
+};
 
 use crate::{
     Style,
@@ -105,6 +107,11 @@ pub(crate) fn finding(finding: &Finding) -> String {
         line.push(' ');
     }
     format!("{line}{}: {}", clean(&finding.rule), clean(&finding.message))
+}
+
+/// ``check `db` no: no route``.
+pub(crate) fn check(check: &Check) -> String {
+    format!("check `{}` {}: {}", clean(&check.name), answer(check.answer), clean(&check.message))
 }
 
 /// What a step is: the plugin's kind, or the built-in.

@@ -14,7 +14,7 @@ use crate::demo::{self, Proxy};
 use crate::failure::Failure;
 use crate::toolchain::{self, COMPONENT, cargo};
 use crate::workspace::{self, Workspace};
-use crate::{caddy, components, process, screen};
+use crate::{caddy, components, coverage, process, screen};
 use tally::Tally;
 
 /// Tests that need a Caddy have this in their name.
@@ -25,6 +25,7 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
     let mut stages = Stages::default();
     stages.run("toolchain", |_| toolchain::ready())?;
     stages.run("format", |_| format(workspace))?;
+    stages.run("ids of requirements", |_| coverage::check(workspace))?;
     let components = stages.run("plugins and guests", |_| {
         components::plugins(workspace)?;
         components::guests(workspace)

@@ -13,6 +13,7 @@ use crate::{
     args::{EngineArgs, Output},
     environment::Environment,
     error::CommandError,
+    reports::Reports,
     secrets,
     session::Session,
     signals,
@@ -26,6 +27,8 @@ pub(crate) struct Work {
     /// What it has done before, if it is taken up again.
     pub(crate) past: Vec<Record>,
     pub(crate) steps: Host,
+    /// What to write once it has ended.
+    pub(crate) reports: Reports,
 }
 
 /// Loads the components of a plan, with the secrets and variables they may use.
@@ -54,8 +57,9 @@ pub(crate) fn carry_out(
     session: &Session,
     environment: &Environment,
 ) -> Result<ExitCode, CommandError> {
-    let Work { run, plan, journal, past, steps } = work;
+    let Work { run, plan, journal, past, steps, reports } = work;
     let directory = journal.directory().to_owned();
+    reports.begin(environment);
     let verdict = session.handle.block_on(async {
         runner_engine::run(Setup {
             plan,
@@ -70,8 +74,10 @@ pub(crate) fn carry_out(
         })
         .await
         .map_err(|error| run_error(run, error))
-    })?;
-    Ok(verdict.exit())
+    });
+    // Also of a run that has no verdict: what is known of it is in the journal.
+    reports.write(run, &directory, environment);
+    Ok(verdict?.exit())
 }
 
 /// Who looks on: people on stderr, programs on stdout. With `json` people see nothing but errors.

@@ -7,10 +7,14 @@ use runner_journal::Journal;
 use runner_model::ExitCode;
 
 use super::carry_out::{Work, carry_out, load};
-use crate::{args::ExecArgs, environment::Environment, error::CommandError, runs, session::Session, source};
+use crate::{
+    args::ExecArgs, environment::Environment, error::CommandError, reports::Reports, runs, session::Session,
+    source,
+};
 
 /// Runs one pipeline to its verdict.
 pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+    let reports = Reports::prepare(&args.engine.reports)?;
     let session = Session::start(args.pipeline.cache_dir.as_deref(), environment)?;
     let granted = source::checked(&args.pipeline, &session)?;
     let mut given = source::given(&args.given);
@@ -23,5 +27,6 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCod
     let runs = runs::directory(&args.state.state_dir);
     let journal = Journal::create(&runs, run, &plan, session.clock.now_ms(), env!("CARGO_PKG_VERSION"))
         .map_err(|error| runs::create_error(&runs, error))?;
-    carry_out(Work { run, plan, journal, past: Vec::new(), steps }, &args.engine, &session, environment)
+    let work = Work { run, plan, journal, past: Vec::new(), steps, reports };
+    carry_out(work, &args.engine, &session, environment)
 }

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 
 use super::print;
 use crate::{
-    args::{HistoryArgs, Output, ReadArgs, RunStepArgs},
+    args::{HistoryArgs, Output, ReadArgs, ReportFormat, RunStepArgs, ShowArgs, ShowOutput},
     clock::SystemClock,
     environment::Environment,
     error::CommandError,
-    runs,
+    reports, runs,
 };
 
 /// Shows what runs now, and what waits.
@@ -74,19 +74,29 @@ fn line_json(line: &table::Line) -> Value {
 }
 
 /// Shows a run, or one step of it.
-pub(crate) fn show(args: &RunStepArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
-    let run = runs::find(&args.read.state.state_dir, args.run.as_deref())?;
-    let (_, read) = runs::read(&args.read.state.state_dir, run)?;
+pub(crate) fn show(args: &ShowArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+    let run = runs::find(&args.state.state_dir, args.run.as_deref())?;
+    let (directory, read) = runs::read(&args.state.state_dir, run)?;
     let (plan, shown) = (&read.plan, Run::read(&read.plan, &read.records));
     let (style, zone) = (&environment.stdout_style, TimeZone::system());
-    match (&args.step, args.read.output) {
-        (None, Output::Text) => print::text(&report::run(plan, &shown, style, &zone)),
-        (None, Output::Json) => print::json(&report::run_json(plan, &shown)),
-        (Some(step), Output::Text) => {
+    let whole = |format| {
+        let failed = |source| CommandError::Write { what: format!("the report of run {run}"), source };
+        reports::document(format, &read, &directory).map_err(failed)
+    };
+    match (&args.step, args.output) {
+        (None, ShowOutput::Text) => print::text(&report::run(plan, &shown, style, &zone)),
+        (None, ShowOutput::Json) => print::text(&whole(ReportFormat::Json)?),
+        (None, ShowOutput::Sarif) => print::text(&whole(ReportFormat::Sarif)?),
+        (None, ShowOutput::Junit) => print::text(&whole(ReportFormat::Junit)?),
+        (Some(_), ShowOutput::Sarif | ShowOutput::Junit) => Err(CommandError::NoStep {
+            message: "SARIF and JUnit are of a whole run".to_owned(),
+            help: format!("leave the step out, or use `runner show {run} STEP --output json`"),
+        }),
+        (Some(step), ShowOutput::Text) => {
             let text = report::step(plan, &shown, step, style, &zone);
             print::text(&text.ok_or_else(|| no_step(plan, step, run))?)
         }
-        (Some(step), Output::Json) => {
+        (Some(step), ShowOutput::Json) => {
             let object = report::step_json(plan, &shown, step);
             print::json(&object.ok_or_else(|| no_step(plan, step, run))?)
         }

@@ -7,11 +7,13 @@ use runner_model::ExitCode;
 
 use super::carry_out::{Work, carry_out, load};
 use crate::{
-    args::ResumeArgs, environment::Environment, error::CommandError, policy, runs, session::Session,
+    args::ResumeArgs, environment::Environment, error::CommandError, policy, reports::Reports, runs,
+    session::Session,
 };
 
 /// Takes an interrupted run up again. Grants are admitted anew, under today's policy.
 pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+    let reports = Reports::prepare(&args.engine.reports)?;
     let run = runs::find(&args.state.state_dir, args.run.as_deref())?;
     let policy = policy::read(args.policy.as_deref())?;
     let session = Session::start(args.cache_dir.as_deref(), environment)?;
@@ -30,6 +32,6 @@ pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<Exi
     let plan = Arc::new(plan);
 
     let steps = load(&plan, &session, environment)?;
-    let work = Work { run, plan, journal: opened.journal, past: opened.records, steps };
+    let work = Work { run, plan, journal: opened.journal, past: opened.records, steps, reports };
     carry_out(work, &args.engine, &session, environment)
 }

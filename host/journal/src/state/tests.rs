@@ -174,6 +174,7 @@ fn results(of: &[(&str, &'static str)]) -> Vec<(String, &'static str)> {
     of.iter().map(|(step, result)| ((*step).to_owned(), *result)).collect()
 }
 
+/// Requirements 000-11, 001-25: several needs are all waited for.
 #[test]
 fn a_step_starts_when_everything_it_needs_has_ended() {
     let entries =

@@ -390,7 +390,8 @@ fn attempt_text(attempt: &Attempt, ran: &StepRun, run: &Run, style: &Style, zone
     out
 }
 
-fn outcome_lines(outcome: &Outcome) -> Vec<String> {
+/// What an answer holds beside its one line.
+pub(crate) fn outcome_lines(outcome: &Outcome) -> Vec<String> {
     let mut lines = Vec::new();
     for finding in &outcome.findings {
         lines.push(words::finding(finding));
@@ -398,9 +399,7 @@ fn outcome_lines(outcome: &Outcome) -> Vec<String> {
             clean_lines(help).lines().map(|line| format!("  help: {line}")).collect::<Vec<_>>()
         }));
     }
-    lines.extend(outcome.checks.iter().map(|check| {
-        format!("check `{}` {}: {}", clean(&check.name), words::answer(check.answer), clean(&check.message))
-    }));
+    lines.extend(outcome.checks.iter().map(words::check));
     lines.extend(outcome.score.map(|score| format!("score {score}")));
     lines.extend(outcome.measurements.map(|measured| {
         let count = |number: u32, word: &str| plural(usize::try_from(number).unwrap_or(usize::MAX), word);

@@ -38,6 +38,7 @@ fn a_config_that_fits_is_accepted() {
     );
 }
 
+/// Requirement 002-29: a configuration is held against its plugin's types.
 #[test]
 fn every_fault_is_shown_at_its_value() {
     assert_snapshot!(http("    with:\n      url: ftp://x\n      methd: GET\n      timeout_ms: 0\n      expect:\n        status: [200, '404']\n        staus: 1\n      body: 5\n"), @r#"

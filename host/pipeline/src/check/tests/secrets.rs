@@ -17,6 +17,7 @@ fn a_secret_that_all_three_keys_agree_on_is_used() {
     assert_eq!(slack(&format!("{text}{STEPS}")), "");
 }
 
+/// Requirement 004-32: each job sees its own token only.
 #[test]
 fn a_secret_is_only_for_the_plugins_it_allows() {
     let text = "secrets: { hook: { from: 'env:HOOK', allow: [slak] } }\nplugins: { slack: { source: 'file:slack.wasm', grants: { secrets: [hook] } } }\n";
