@@ -287,10 +287,15 @@ impl Loaded {
             let engine = self.loader.shared.engines.get(step.counting);
             let mut store =
                 guest::store(engine, context, step.limits.memory, step.limits.fuel).map_err(internal)?;
-            step.kind
+            let answer = step
+                .kind
                 .call(&mut store, &request, call.operation)
                 .await
-                .map_err(|error| failure::of_call(&error, store.data(), &step.limits))
+                .map_err(|error| failure::of_call(&error, store.data(), &step.limits))?;
+            if store.data().context.calls_overrun() {
+                return Err(failure::over_calls(&step.limits));
+            }
+            Ok(answer)
         })
         .await;
         drop(running);

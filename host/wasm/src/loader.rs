@@ -34,8 +34,8 @@ use crate::{
     surface::{self, Surface},
 };
 
-/// Largest component that is read: ten times a Python interpreter.
-const MAX_SIZE: u64 = 256 << 20;
+/// Largest component that is read: several times a Python interpreter. It is held as a whole as long as the run lasts.
+const MAX_SIZE: u64 = 128 << 20;
 /// Time for `describe`: interpreters take a second to start on a slow machine.
 const DESCRIBE_TIME: Duration = Duration::from_secs(10);
 
@@ -196,6 +196,9 @@ impl Loader {
             Ok(Ok(raw)) => raw,
             Ok(Err(error)) => {
                 let failure = failure::of_call(&error, store.data(), &limits);
+                if failure.kind == FailureKind::BadAnswer {
+                    return Err(LoadError::Misfit { reason: in_one_line(&error) });
+                }
                 return Err(LoadError::Describe { failure: failure::tidy(failure, &Redactor::default()) });
             }
             Err(_) => {
@@ -289,6 +292,9 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
     let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !found.is_file() {
         return Err(unreadable("it is not a regular file".to_owned()));
+    }
+    if found.len() > MAX_SIZE {
+        return Err(LoadError::TooLarge { bytes: found.len(), limit: MAX_SIZE });
     }
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(|error| unreadable(error.to_string()))?;
