@@ -1,6 +1,6 @@
 //! What runs do.
 
-mod approval;
+pub(crate) mod approval;
 mod changes;
 mod crash;
 mod expressions;
@@ -8,4 +8,3 @@ mod gates;
 mod journal;
 mod notify;
 mod poll;
-mod sandbox;

@@ -12,6 +12,7 @@ pub mod exit;
 mod ids;
 mod outcome;
 mod plan;
+mod schema_work;
 mod verdict;
 
 pub use diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources, Span};
@@ -26,4 +27,5 @@ pub use plan::{
     PluginIndex, PluginKind, Poll, RecordedPlan, ResultSet, Retry, RetryOn, SecretOrigin, SecretSource, Step,
     StepIndex, Uses,
 };
+pub use schema_work::{SchemaWork, check_schema_work};
 pub use verdict::{Cause, Remaining, Verdict, World};

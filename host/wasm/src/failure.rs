@@ -19,6 +19,8 @@ use crate::{guest::Guest, kind::WrongOperation, limiter::Refused};
 
 /// Longest message of a failure.
 const MAX_MESSAGE: usize = 4096;
+/// Longest name of a function; the plugin chooses it.
+const MAX_NAME: usize = 200;
 
 /// What `error` means for a call of `guest`.
 pub(crate) fn of_call(error: &Error, guest: &Guest, limits: &Limits) -> Failure {
@@ -40,7 +42,7 @@ pub(crate) fn of_call(error: &Error, guest: &Guest, limits: &Limits) -> Failure 
         return budget(format!("memory: the plugin wanted {wanted}{ended}"));
     }
     if error.is::<CallsSpent>() || guest.context.ledger().calls_spent() {
-        return budget(format!("calls: the plugin made more than its limit of {} host calls", limits.calls));
+        return over_calls(limits);
     }
     if matches!(error.downcast_ref(), Some(ResourceTableError::Full)) {
         return budget(
@@ -63,7 +65,18 @@ pub(crate) fn of_call(error: &Error, guest: &Guest, limits: &Limits) -> Failure 
     if cause.contains("resource limit exceeded") {
         return budget(format!("instances: {}", cause.trim_start_matches("resource limit exceeded: ")));
     }
+    let stopped = error.is::<Trap>() || error.is::<I32Exit>() || error.is::<WasmBacktrace>();
+    if !stopped {
+        // No code of the plugin was running: it had returned, and what it returned could not be taken over.
+        return Failure::new(FailureKind::BadAnswer, format!("its answer breaks the contract: {cause}"));
+    }
     Failure::new(FailureKind::Trap, format!("the plugin {ended}"))
+}
+
+/// The plugin made more host calls than it may.
+pub(crate) fn over_calls(limits: &Limits) -> Failure {
+    let message = format!("calls: the plugin made more than its limit of {} host calls", limits.calls);
+    Failure::new(FailureKind::BudgetExceeded, message)
 }
 
 /// The call took too long. `own` says whether it was the step's own limit or what was left for the call.
@@ -100,10 +113,20 @@ fn ending(error: &Error) -> String {
 fn place(error: &Error) -> String {
     let frame = error.downcast_ref::<WasmBacktrace>().and_then(|trace| trace.frames().first());
     match frame.map(|frame| (frame.func_name(), frame.func_index())) {
-        Some((Some(name), _)) => format!("in function `{name}`"),
+        Some((Some(name), _)) => format!("in function `{}`", readable(name)),
         Some((None, index)) => format!("in function {index}"),
         None => "outside of any function".to_owned(),
     }
+}
+
+/// A function's name as its author wrote it, without the hash that a compiler adds.
+fn readable(name: &str) -> String {
+    let mut name = match rustc_demangle::try_demangle(name) {
+        Ok(demangled) => format!("{demangled:#}"),
+        Err(_) => name.to_owned(),
+    };
+    shorten(&mut name, MAX_NAME);
+    name
 }
 
 /// `failure` as it may leave: one line, no secrets, not too long.
@@ -111,4 +134,28 @@ pub(crate) fn tidy(failure: Failure, redactor: &Redactor) -> Failure {
     let mut message = redactor.redact(&clean_line(&redactor.redact(&failure.message))).into_owned();
     shorten(&mut message, MAX_MESSAGE);
     Failure { kind: failure.kind, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::readable;
+
+    #[test]
+    fn names_of_functions_are_shown_as_they_were_written() {
+        let table = [
+            ("evaluate", "evaluate"),
+            ("_RNvCs1234_7hostile6deeper", "hostile::deeper"),
+            ("_ZN7hostile6deeper17h0123456789abcdefE", "hostile::deeper"),
+            ("_ZN7hostile", "_ZN7hostile"),
+        ];
+        assert_eq!(table.map(|(name, _)| readable(name)), table.map(|(_, shown)| shown.to_owned()));
+    }
+
+    #[test]
+    fn a_name_is_no_place_for_a_book() {
+        // One that would be a thousand times as long once it is written out, and one that is long as it stands.
+        let nested = format!("_RNv{}NtC1a1b{}1c", "I".repeat(50), "E".repeat(50));
+        assert!(readable(&nested).len() < 300, "{}", readable(&nested));
+        assert_eq!(readable(&"x".repeat(1000)), format!("{}… (800 bytes more)", "x".repeat(200)));
+    }
 }

@@ -1,7 +1,7 @@
 //! The store of one plugin call.
 
 use runner_capabilities::host::{Context, HasContext};
-use wasmtime::{Engine, Result, Store};
+use wasmtime::{Engine, Result, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtxView, WasiHttpView};
 
@@ -10,7 +10,12 @@ use crate::limiter::MemoryLimit;
 /// Most bytes that one host call, or the answer, may carry out of the guest.
 const MAX_TRANSFER: usize = 32 << 20;
 /// Most handles of the component model that live at once.
-const MAX_HANDLES: usize = 10_000;
+const MAX_HANDLES: usize = 1_000;
+
+/// The guest goes on calling WASI functions that have no way to refuse.
+#[derive(Debug, thiserror::Error)]
+#[error("more host calls than its limit")]
+pub(crate) struct OverCalls;
 
 /// What a store holds for its guest.
 pub(crate) struct Guest {
@@ -49,7 +54,12 @@ pub(crate) fn store(
     store.set_max_component_handles(MAX_HANDLES);
     // At each tick the guest gives way; whoever holds the call's future looks at the deadline then.
     store.set_epoch_deadline(1);
-    store.epoch_deadline_async_yield_and_update(1);
+    store.epoch_deadline_callback(|store| {
+        if store.data().context.calls_overrun() {
+            return Err(OverCalls.into());
+        }
+        Ok(UpdateDeadline::Yield(1))
+    });
     if let Some(fuel) = fuel {
         store.set_fuel(fuel)?;
     }

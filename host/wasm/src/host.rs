@@ -338,11 +338,16 @@ impl Loaded {
             let context = if step.known.surface.wasi_linked { with_wasi(context).await? } else { context };
             let mut store = guest::store(&step.link.engine, context, step.limits.memory, step.limits.fuel)
                 .map_err(internal)?;
-            step.link
+            let answer = step
+                .link
                 .kind
                 .call(&mut store, &request, call.operation)
                 .await
-                .map_err(|error| failure::of_call(&error, store.data(), &step.limits))
+                .map_err(|error| failure::of_call(&error, store.data(), &step.limits))?;
+            if store.data().context.calls_overrun() {
+                return Err(failure::over_calls(&step.limits));
+            }
+            Ok(answer)
         })
         .await;
         drop((running, slot));

@@ -2,8 +2,8 @@
 
 use wasmtime::{ResourceLimiter, Result};
 
-/// Table elements over all tables; each is a pointer on the host.
-pub(crate) const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+/// Table elements over all tables; each is a pointer on the host. Interpreters have some ten thousand.
+pub(crate) const MAX_TABLE_ELEMENTS: usize = 100_000;
 /// Core instances, tables and memories; a Python component needs 14, and nothing known needs many more.
 const MAX_INSTANCES: usize = 256;
 const MAX_TABLES: usize = 256;
@@ -46,7 +46,8 @@ impl ResourceLimiter for MemoryLimit {
             return Ok(false);
         }
         let more = (desired - current) as u64;
-        if self.used + more > self.limit {
+        // With 64-bit addresses a guest may ask for more than there are.
+        if self.used.saturating_add(more) > self.limit {
             self.refused = Some(Refused::Memory);
             return Ok(false);
         }
@@ -99,6 +100,22 @@ mod tests {
             .map(|(from, to)| limit.memory_growing(from, to, None).unwrap());
         assert_eq!(granted, [true, false, true, false]);
         assert_eq!(limit.refused(), Some(Refused::Memory));
+    }
+
+    #[test]
+    fn more_than_there_are_addresses_is_more_than_the_limit() {
+        let mut limit = MemoryLimit::new(u64::MAX - 1);
+        let granted =
+            [(0, 100), (0, usize::MAX)].map(|(from, to)| limit.memory_growing(from, to, None).unwrap());
+        assert_eq!((granted, limit.refused()), ([true, false], Some(Refused::Memory)));
+    }
+
+    #[test]
+    fn tables_share_one_limit() {
+        let mut limit = MemoryLimit::new(100);
+        let granted = [(0, 60_000), (0, 60_000), (0, 40_000), (0, usize::MAX)]
+            .map(|(from, to)| limit.table_growing(from, to, None).unwrap());
+        assert_eq!((granted, limit.refused()), ([true, false, true, false], Some(Refused::Tables)));
     }
 
     #[test]

@@ -45,8 +45,8 @@ use crate::{
     surface::{self, Surface},
 };
 
-/// Largest component that is read: ten times a Python interpreter.
-const MAX_SIZE: u64 = 256 << 20;
+/// Largest component that is read: several times a Python interpreter.
+const MAX_SIZE: u64 = 128 << 20;
 /// Time for `describe`: interpreters take a second to start on a slow machine.
 const DESCRIBE_TIME: Duration = Duration::from_secs(10);
 
@@ -326,6 +326,9 @@ impl Loader {
             Ok(Ok(raw)) => Ok(raw.into()),
             Ok(Err(error)) => {
                 let failure = failure::of_call(&error, store.data(), &limits);
+                if failure.kind == FailureKind::BadAnswer {
+                    return Err(LoadError::Misfit { reason: in_one_line(&error) });
+                }
                 Err(LoadError::Describe { failure: failure::tidy(failure, &Redactor::default()) })
             }
             Err(_) => {
@@ -543,6 +546,9 @@ fn open(path: &Path) -> Result<File, LoadError> {
     let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
     if !found.is_file() {
         return Err(unreadable("it is not a regular file".to_owned()));
+    }
+    if found.len() > MAX_SIZE {
+        return Err(LoadError::TooLarge { bytes: found.len(), limit: MAX_SIZE });
     }
     File::open(path).map_err(|error| unreadable(error.to_string()))
 }

@@ -1,6 +1,7 @@
 //! A plugin's JSON Schema for the step's `with`.
 
 use jsonschema::{PatternOptions, Validator};
+use runner_model::check_schema_work;
 use serde_json::Value;
 
 /// Problems that are listed; more are counted.
@@ -9,7 +10,10 @@ const SHOWN: usize = 5;
 const MAX_PROBLEM: usize = 300;
 
 /// A schema, ready to check with.
-pub(crate) struct Schema(Validator);
+pub(crate) struct Schema {
+    text: Value,
+    validator: Validator,
+}
 
 impl Schema {
     /// Reads a schema. References to other documents are not followed, and patterns take time in proportion to the text:
@@ -18,13 +22,15 @@ impl Schema {
         jsonschema::options()
             .with_pattern_options(PatternOptions::regex())
             .build(schema)
-            .map(Self)
+            .map(|validator| Self { text: schema.clone(), validator })
             .map_err(|error| shortened(error.to_string()))
     }
 
     /// Checks `config`.
     pub(crate) fn check(&self, config: &Value) -> Result<(), String> {
-        let mut problems = self.0.iter_errors(config);
+        check_schema_work(&self.text, config)
+            .map_err(|why| format!("the plugin's config-schema cannot be applied: {why}"))?;
+        let mut problems = self.validator.iter_errors(config);
         let shown: Vec<String> = problems
             .by_ref()
             .take(SHOWN)

@@ -8,8 +8,9 @@ use wasmtime::component::ResourceTable;
 use super::{Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{GrantSet, Limits, clock::Time, filesystem::Tree, network::Dialer, secrets::SecretBytes};
 
-/// Most things a guest may hold at once: files, streams, connections, secrets.
-const MAX_RESOURCES: usize = 4096;
+/// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
+/// other steps need too: with a limit of 1,024 three guests at once leave a quarter.
+const MAX_RESOURCES: usize = 256;
 
 /// What one plugin call may use. Everything that is shared by many calls stands behind an [`Arc`].
 pub struct Surroundings {

@@ -17,7 +17,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
-use tokio::{io::AsyncWrite, time::Instant};
+use tokio::{
+    io::AsyncWrite,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{
     WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView,
@@ -43,6 +47,8 @@ const MAX_RANDOM: u64 = 1 << 20;
 const MAX_FIELDS: usize = 32 * 1024;
 /// Longest body of a request or response through `wasi:http`; both are held whole.
 const MAX_BODY: u64 = 16 << 20;
+/// Most exchanges through `wasi:http` that are under way or whose response the guest has not let go of.
+const MAX_EXCHANGES: usize = 16;
 
 /// The part of a context that only WASI guests have.
 pub(super) struct Wasi {
@@ -51,6 +57,8 @@ pub(super) struct Wasi {
     hooks: Hooks,
     /// What a guest gets that has used up its calls: handles lead nowhere in it, so that its next call traps.
     spent: ResourceTable,
+    /// Whether it has called since. Not every function takes a handle: the clock, say.
+    overrun: bool,
     /// Kept as long as the guest may look at them.
     _preopens: Option<Preopens>,
 }
@@ -89,11 +97,22 @@ impl Context {
             ledger: Arc::clone(&self.ledger),
             dialer: Arc::clone(&self.dialer),
             deadline: self.deadline,
+            // Never more than the guest could hold.
+            max_body: MAX_BODY.min(self.limits.memory),
+            exchanges: Arc::new(Semaphore::new(MAX_EXCHANGES)),
         };
         let mut spent = ResourceTable::new();
         spent.set_max_capacity(0);
-        self.wasi = Some(Box::new(Wasi { ctx: builder.build(), http, hooks, spent, _preopens: preopens }));
+        let ctx = builder.build();
+        self.wasi = Some(Box::new(Wasi { ctx, http, hooks, spent, overrun: false, _preopens: preopens }));
         Ok(self)
+    }
+
+    /// Whether a WASI function was called beyond the `calls` limit. Most of them cannot say so: whoever runs the guest has to
+    /// look, while it runs and when it has answered.
+    #[must_use]
+    pub fn calls_overrun(&self) -> bool {
+        self.wasi.as_ref().is_some_and(|wasi| wasi.overrun)
     }
 
     /// The WASI part and the table to use; counts one host call.
@@ -102,6 +121,7 @@ impl Context {
         let Some(wasi) = &mut self.wasi else {
             unreachable!("WASI is linked only where `with_wasi` was called");
         };
+        wasi.overrun |= spent;
         let table = if spent { &mut wasi.spent } else { &mut self.table };
         (&mut wasi.ctx, &mut wasi.http, &mut wasi.hooks, table)
     }
@@ -148,6 +168,8 @@ struct Hooks {
     ledger: Arc<Ledger>,
     dialer: Arc<Dialer>,
     deadline: Instant,
+    max_body: u64,
+    exchanges: Arc<Semaphore>,
 }
 
 type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
@@ -162,9 +184,13 @@ impl WasiHttpHooks for Hooks {
         let (grants, ledger, dialer) =
             (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.dialer));
         let deadline = self.deadline.min(Instant::now() + time_of(options));
+        let (max_body, exchange) = (self.max_body, Arc::clone(&self.exchanges).try_acquire_owned());
         Box::new(async move {
-            match send(&grants, &dialer, request, deadline).await {
+            // Bodies lie outside of the guest's memory: without this a guest could have thousands of them held for it.
+            let exchange = exchange.map_err(|_| HttpError::ConnectionLimitReached)?;
+            match send(&grants, &dialer, request, max_body, deadline).await {
                 Ok(response) => {
+                    let response = response.map(|body| held(body, exchange));
                     let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
                     Ok((response, done))
                 }
@@ -174,7 +200,7 @@ impl WasiHttpHooks for Hooks {
                 }
                 Err(Problem::Unavailable(how_far)) => Err(HttpError::InternalError(Some(how_far))),
                 Err(Problem::TimedOut) => Err(HttpError::ConnectionTimeout),
-                Err(Problem::BudgetExceeded(_)) => Err(HttpError::HttpResponseBodySize(Some(MAX_BODY))),
+                Err(Problem::BudgetExceeded(_)) => Err(HttpError::HttpResponseBodySize(Some(max_body))),
                 Err(Problem::Invalid(what)) => Err(HttpError::InternalError(Some(what))),
             }
         })
@@ -195,6 +221,7 @@ async fn send(
     grants: &GrantSet,
     dialer: &Dialer,
     request: http::Request<WasiBody>,
+    max_body: u64,
     deadline: Instant,
 ) -> Result<http::Response<WasiBody>, Problem> {
     let (head, body) = request.into_parts();
@@ -205,7 +232,7 @@ async fn send(
             outgoing.header(name.as_str(), value.as_bytes(), false)?;
         }
     }
-    let limit = usize::try_from(MAX_BODY).unwrap_or(usize::MAX);
+    let limit = usize::try_from(max_body).unwrap_or(usize::MAX);
     let collected = tokio::time::timeout_at(deadline, Limited::new(body, limit).collect()).await;
     let body = collected
         .map_err(|_| Problem::TimedOut)?
@@ -214,7 +241,7 @@ async fn send(
         return Err(Problem::Invalid("request trailers are not offered".to_owned()));
     }
     outgoing.body = body.to_bytes();
-    outgoing.max_body = MAX_BODY;
+    outgoing.max_body = max_body;
     let response = dialer.send(&grants.rules().network, outgoing, deadline).await?;
     let trailers = (!response.trailers.is_empty()).then_some(response.trailers);
     let body = Full::new(Bytes::from(response.body))
@@ -225,6 +252,15 @@ async fn send(
     *answer.status_mut() = response.status;
     *answer.headers_mut() = response.headers;
     Ok(answer)
+}
+
+/// `body`, which counts as an exchange as long as anybody has it.
+fn held(body: WasiBody, exchange: OwnedSemaphorePermit) -> WasiBody {
+    body.map_frame(move |frame| {
+        let _held = &exchange;
+        frame
+    })
+    .boxed_unsync()
 }
 
 /// Stdout or stderr: what is written becomes log lines.

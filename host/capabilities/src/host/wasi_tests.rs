@@ -75,9 +75,11 @@ fn sockets_connect_to_named_addresses_and_do_nothing_else() {
 fn beyond_the_calls_limit_every_handle_leads_nowhere() {
     let mut context =
         Builder::new(json!({})).limits(Limits { calls: 1, ..Limits::default() }).build().with_wasi().unwrap();
-    assert_eq!(context.ctx().table.max_capacity(), 4096);
+    assert_eq!(context.ctx().table.max_capacity(), 256);
+    assert!(!context.calls_overrun());
     assert_eq!(context.ctx().table.max_capacity(), 0);
     assert!(context.ledger().calls_spent());
+    assert!(context.calls_overrun());
 }
 
 /// Sends through the hook, as `wasi:http/outgoing-handler` does.
@@ -146,4 +148,36 @@ async fn wasi_http_goes_through_the_same_dialer() {
         grant: Some(format!(r#"network: ["GET {base}/a"]"#)),
     };
     assert_eq!(context.ledger().finish().refusals, [refusal]);
+}
+
+/// Bodies lie outside of the guest's memory, so their number has to end somewhere.
+#[tokio::test]
+async fn a_guest_may_not_hold_many_responses_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
+    let served = tokio::spawn(async move {
+        for _ in 0..17 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut text = Vec::new();
+            while !text.ends_with(b"\r\n\r\n") {
+                stream.read_buf(&mut text).await.unwrap();
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.unwrap();
+        }
+    });
+    let mut context = Builder::new(json!({ "network": [format!("GET {url}")] })).build().with_wasi().unwrap();
+    let mut ask = async || {
+        let request = http::Request::builder().uri(&url).body(WasiBody::default()).unwrap();
+        let sent = context.http().hooks.send_request(request, None, Box::new(async { Ok(()) }));
+        Box::into_pin(sent).await.map(|(response, _)| response)
+    };
+    let mut responses = Vec::new();
+    for _ in 0..16 {
+        responses.push(ask().await.unwrap());
+    }
+    let refused = ask().await;
+    assert!(matches!(refused, Err(HttpError::ConnectionLimitReached)), "{refused:?}");
+    responses.pop();
+    assert_eq!(ask().await.unwrap().into_body().collect().await.unwrap().to_bytes(), "ok");
+    served.await.unwrap();
 }

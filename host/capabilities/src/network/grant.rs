@@ -100,7 +100,10 @@ impl NetworkGrant {
                 capability: Capability::Http,
                 request: format!("{method} {shown}"),
                 message: no_rule(self, "HTTP requests"),
-                grant: Some(format!(r#"network: ["{method} {shown}"]"#)),
+                grant: url
+                    .host_str()
+                    .is_some_and(|host| is_grantable(&canonical_host(host)))
+                    .then(|| format!(r#"network: ["{method} {shown}"]"#)),
             })
         })
     }
@@ -120,11 +123,13 @@ impl NetworkGrant {
                     && canonical.as_ref().is_ok_and(|host| rule.host.covers(host))
             })
             .ok_or_else(|| {
+                let bare = host.contains(':') && !host.starts_with('[');
+                let host = if bare { format!("[{host}]") } else { host.to_owned() };
                 Box::new(Refusal {
                     capability: Capability::Tcp,
                     request: format!("tcp://{host}:{port}"),
                     message: no_rule(self, "connections"),
-                    grant: canonical.is_ok().then(|| format!(r#"network: ["tcp://{host}:{port}"]"#)),
+                    grant: is_grantable(&canonical).then(|| format!(r#"network: ["tcp://{host}:{port}"]"#)),
                 })
             })
     }
@@ -157,6 +162,15 @@ impl NetworkGrant {
             .filter(|(_, rule)| !self.0.iter().any(|wide| wide.contains(rule)))
             .map(|(index, rule)| GrantError::new(format!("/{index}"), format!("network rule `{rule}`")))
             .collect()
+    }
+}
+
+/// Whether a rule for this host could ever let anything through.
+fn is_grantable(canonical: &Result<String, String>) -> bool {
+    match canonical.as_ref().map(|host| host.parse()) {
+        Ok(Ok(address)) => !matches!(reach(address), Reach::Metadata | Reach::Unusable),
+        Ok(Err(_)) => true,
+        Err(_) => false,
     }
 }
 

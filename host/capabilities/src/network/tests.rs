@@ -352,3 +352,25 @@ fn a_host_with_an_empty_label_is_none() {
         assert!(rule.parse::<super::NetworkRule>().is_err(), "{rule}");
     }
 }
+
+/// A grant is there to be pasted: it has to read back, and to help.
+#[test]
+fn a_grant_is_offered_only_where_one_could_help() {
+    let none = grant(&[]);
+    let http = |url: &str| none.covers_http("GET", &url.parse().unwrap()).unwrap_err().grant;
+    let tcp = |host: &str| none.covers_tcp(host, 80).unwrap_err().grant;
+    let table = [
+        (http("http://10.0.0.5/x"), Some(r#"network: ["GET http://10.0.0.5/x"]"#)),
+        (http("http://[::1]/x"), Some(r#"network: ["GET http://[::1]/x"]"#)),
+        (http("http://169.254.169.254/x"), None),
+        (http("http://[::ffff:169.254.169.254]/x"), None),
+        (http("http://0.0.0.0/x"), None),
+        (tcp("::1"), Some(r#"network: ["tcp://[::1]:80"]"#)),
+        (tcp("[::1]"), Some(r#"network: ["tcp://[::1]:80"]"#)),
+        (tcp("fd00:ec2::254"), None),
+        (tcp("not a host"), None),
+    ];
+    for (offered, expected) in table {
+        assert_eq!(offered.as_deref(), expected);
+    }
+}

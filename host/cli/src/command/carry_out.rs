@@ -40,10 +40,13 @@ pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) ->
     let secrets = secrets::read(&plan.header, &environment.variables)?;
     let options = HostOptions { env: environment.variables.clone(), secrets };
     let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
-    session
+    let loaded = session
         .handle
         .block_on(Host::load(&session.loader, plan, options))
-        .map_err(|problems| CommandError::Load { problems: problems.into_iter().map(described).collect() })
+        .map_err(|problems| CommandError::Load { problems: problems.into_iter().map(described).collect() });
+    // An entry that somebody altered is no reason to stop, and no secret either.
+    session.loader.notes().iter().for_each(|note| environment.tell(&format!("note: {note}\n")));
+    loaded
 }
 
 /// Carries a run out to its verdict.

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind as Kind};
 use runner_expression::Template;
-use runner_model::{Diagnostic, Span};
+use runner_model::{Diagnostic, Span, check_schema_work};
 use serde_json::{Value, json};
 
 use crate::{
@@ -30,15 +30,8 @@ pub(super) fn check(resolved: &Resolved, found: &mut Vec<Diagnostic>) {
                 Ok(validator) => Some((index, validator)),
                 Err(error) => {
                     let at = plugin.text.source.as_ref().map_or(plugin.text.alias.span, |source| source.span);
-                    found.push(
-                        unusable(
-                            "plugin",
-                            format!("the config schema of `{}` is not a JSON Schema: {error}", facts.name),
-                        )
-                        .at(at, "")
-                        .note("the component says itself what its `with` may hold")
-                        .help("this is a fault of the plugin: use another version of it"),
-                    );
+                    let what = format!("the config schema of `{}` is not a JSON Schema: {error}", facts.name);
+                    found.push(schema_at_fault(what).at(at, ""));
                     None
                 }
             }
@@ -52,6 +45,12 @@ pub(super) fn check(resolved: &Resolved, found: &mut Vec<Diagnostic>) {
     }
 }
 
+fn schema_at_fault(what: String) -> Diagnostic {
+    unusable("plugin", what)
+        .note("the component says itself what its `with` may hold")
+        .help("this is a fault of the plugin: use another version of it")
+}
+
 fn validate(step: &StepText, validator: &Validator, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
     if step.with_unreadable {
         return;
@@ -61,6 +60,12 @@ fn validate(step: &StepText, validator: &Validator, facts: &PluginFacts, found: 
         Some(with) => with.literal().unwrap_or_else(|| with.template.source().clone()),
         None => json!({}),
     };
+    if let Err(why) = check_schema_work(&facts.config_schema, &value) {
+        let at = step.uses.as_ref().map_or(step.id.span, |uses| uses.span);
+        let what = format!("the config schema of `{}` cannot be applied to this `with`: {why}", facts.name);
+        found.push(schema_at_fault(what).at(at, ""));
+        return;
+    }
     if validator.is_valid(&value) {
         return;
     }

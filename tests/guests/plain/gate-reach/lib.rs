@@ -2,8 +2,9 @@
 //! reaches for nothing.
 //!
 //! In this order, each only if it is asked for: read the clock, use a secret, reveal one, send a request, connect, read
-//! a file, write one, list a directory. A call that fails makes the gate fail with that failure, unless `tolerate` is
-//! set; then the output `errors` has its text.
+//! a file, write one, list a directory, look at a path. A call that fails makes the gate fail with that failure, unless
+//! `tolerate` is set; then the output `errors` has its text. Each of `tries` does the same for itself; the output `tried`
+//! says in the same place what came of it: its outputs, or kind and text of its failure.
 
 use std::time::Duration;
 
@@ -32,8 +33,12 @@ pub struct Config {
     write: Option<Page>,
     /// Lists this directory; the output `names` has what is in it.
     list: Option<String>,
+    /// Looks at this path; the output `size` has its bytes, or null if there is nothing.
+    stat: Option<String>,
     /// Lets failed calls pass.
     tolerate: bool,
+    /// Then reaches for each of these, whatever comes of it.
+    tries: Vec<Config>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -69,23 +74,26 @@ pub struct GateReach;
 
 impl Gate for GateReach {
     type Config = Config;
-    const OUTPUTS: &'static [&'static str] =
-        &["now", "signature", "revealed", "status", "body", "banner", "text", "names", "errors"];
+    const OUTPUTS: &'static [&'static str] = &[
+        "now",
+        "signature",
+        "revealed",
+        "status",
+        "body",
+        "banner",
+        "text",
+        "names",
+        "size",
+        "errors",
+        "tried",
+    ];
 
     fn evaluate(config: Config, _: &Request, host: &Host) -> Result<Evaluation, Failure> {
-        let mut outputs = Outputs::new();
-        if config.clock {
-            outputs.insert("now".to_owned(), json!(host.clock().now().as_millis() as u64));
-        }
-        let mut errors = Vec::new();
-        for call in [use_secret, reveal, send, connect, read, write, list] {
-            match call(&config, host, &mut outputs) {
-                Err(failure) if config.tolerate => errors.push(failure.message),
-                outcome => outcome?,
-            }
-        }
-        if config.tolerate {
-            outputs.insert("errors".to_owned(), json!(errors));
+        let mut outputs = reach(&config, host)?;
+        if !config.tries.is_empty() {
+            let tried: Vec<Value> =
+                config.tries.iter().map(|attempt| outcome(reach(attempt, host))).collect();
+            outputs.insert("tried".to_owned(), json!(tried));
         }
         Ok(outputs
             .into_iter()
@@ -94,6 +102,31 @@ impl Gate for GateReach {
 }
 
 type Outputs = Map<String, Value>;
+
+fn reach(config: &Config, host: &Host) -> Result<Outputs, Failure> {
+    let mut outputs = Outputs::new();
+    if config.clock {
+        outputs.insert("now".to_owned(), json!(host.clock().now().as_millis() as u64));
+    }
+    let mut errors = Vec::new();
+    for call in [use_secret, reveal, send, connect, read, write, list, stat] {
+        match call(config, host, &mut outputs) {
+            Err(failure) if config.tolerate => errors.push(failure.message),
+            outcome => outcome?,
+        }
+    }
+    if config.tolerate {
+        outputs.insert("errors".to_owned(), json!(errors));
+    }
+    Ok(outputs)
+}
+
+fn outcome(reached: Result<Outputs, Failure>) -> Value {
+    match reached {
+        Ok(outputs) => Value::Object(outputs),
+        Err(Failure { kind, message }) => json!(format!("{kind:?}: {message}")),
+    }
+}
 
 fn use_secret(config: &Config, host: &Host, outputs: &mut Outputs) -> Result<(), Failure> {
     let Some(name) = &config.secret else { return Ok(()) };
@@ -154,6 +187,12 @@ fn list(config: &Config, host: &Host, outputs: &mut Outputs) -> Result<(), Failu
     let Some(path) = &config.list else { return Ok(()) };
     let names: Vec<String> = host.files().list(path)?.into_iter().map(|entry| entry.name).collect();
     outputs.insert("names".to_owned(), json!(names));
+    Ok(())
+}
+
+fn stat(config: &Config, host: &Host, outputs: &mut Outputs) -> Result<(), Failure> {
+    let Some(path) = &config.stat else { return Ok(()) };
+    outputs.insert("size".to_owned(), json!(host.files().stat(path)?.map(|found| found.size)));
     Ok(())
 }
 

@@ -1,0 +1,3 @@
+;; Never gets as far as being asked.
+(start $go)
+(func $go (loop $again (br $again)))

@@ -1,0 +1,3 @@
+;; Traps before it is asked.
+(start $go)
+(func $go unreachable)
