@@ -85,7 +85,7 @@ impl NetworkGrant {
     /// Whether any rule is about plain connections.
     #[must_use]
     pub fn has_tcp(&self) -> bool {
-        self.0.iter().any(|rule| rule.what == What::Tcp)
+        self.0.iter().any(NetworkRule::is_tcp)
     }
 
     /// The first rule that covers a request, whose addresses still have to be judged by [`NetworkRule::admits`].
@@ -115,7 +115,7 @@ impl NetworkGrant {
         self.0
             .iter()
             .find(|rule| {
-                rule.what == What::Tcp
+                rule.is_tcp()
                     && rule.port == port
                     && canonical.as_ref().is_ok_and(|host| rule.host.covers(host))
             })
@@ -181,6 +181,11 @@ fn shown_url(url: &Url) -> String {
 }
 
 impl NetworkRule {
+    /// Whether it is about plain connections.
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.what == What::Tcp
+    }
+
     fn covers_http(&self, wanted: &str, url: &Url) -> bool {
         let What::Http { methods, tls, path } = &self.what else { return false };
         let scheme = if *tls { "https" } else { "http" };

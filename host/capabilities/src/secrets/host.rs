@@ -88,6 +88,7 @@ pub(crate) fn refused(capability: Capability, name: &str) -> Refusal {
         | Capability::Http
         | Capability::Tcp
         | Capability::Files
+        | Capability::Env
         | Capability::Secrets => (format!("use the secret `{name}`"), format!("secrets: [{name}]")),
     };
     let message = "its `secrets` grant does not name this".to_owned();
