@@ -6,6 +6,8 @@ mod crash;
 mod expressions;
 mod gates;
 mod journal;
+mod ledger;
 mod notify;
 mod poll;
+mod redaction;
 mod sandbox;

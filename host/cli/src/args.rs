@@ -66,8 +66,9 @@ pub(crate) enum Command {
     /// Show a run, or one step of it
     #[command(after_help = "Examples:
   runner show              # the newest run
-  runner show 01JD3K switch")]
-    Show(RunStepArgs),
+  runner show 01JD3K switch
+  runner show --ledger     # every grant with how often it was used, and what was denied")]
+    Show(ShowArgs),
     /// Print what the plugins of a run wrote
     #[command(after_help = "Example:
   runner logs 01JD3K smoke")]
@@ -258,6 +259,15 @@ pub(crate) struct RunStepArgs {
     pub(crate) step: Option<String>,
     #[command(flatten)]
     pub(crate) read: ReadArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) which: RunStepArgs,
+    /// Show every grant of every step as a table: how often it was used, for how many bytes, and what was denied
+    #[arg(long, conflicts_with = "step")]
+    pub(crate) ledger: bool,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@
 //! Plan ----------------------------> plan, graph   text, JSON; mermaid, dot, SVG
 //! Record by record (a live run) ---> terminal      lines, live on a tty
 //!                                    json          one line each
-//! all Records of a run ------------> run::Run ---> show, status, history
+//! all Records of a run ------------> run::Run ---> show, ledger, status, history
 //! ```
 //!
 //! The two sinks, [`terminal::Terminal`] and [`json::Lines`], are shown what is already on disk. Nothing they do or fail to
@@ -20,6 +20,7 @@ pub mod diagnostics;
 pub mod graph;
 pub mod history;
 pub mod json;
+pub mod ledger;
 pub mod plan;
 pub mod run;
 pub mod show;

@@ -11,6 +11,7 @@ use super::{
     Context,
     bindings::runner::plugin::{clock, files, http, log, reveal, secrets, tcp},
     denied::{Denied, Denying},
+    wasi_opens,
 };
 use crate::Capability;
 
@@ -55,7 +56,8 @@ fn denied<T: HasContext>(data: &mut T) -> Denied<'_> {
 /// # Errors
 ///
 /// It is linked already.
-pub fn link_wasi<T: WasiView + WasiHttpView + 'static>(linker: &mut Linker<T>) -> Result<()> {
+pub fn link_wasi<T: HasContext + WasiView + WasiHttpView>(linker: &mut Linker<T>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasi_opens::link(linker)
 }

@@ -29,9 +29,10 @@ use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use super::{Context, Ledger, Problem};
+use super::{Booking, Context, Ledger, Problem, wasi_opens::Opens};
 use crate::{
-    GrantSet,
+    GrantSet, Rule, RuleKind,
+    clock::Time,
     filesystem::Preopens,
     log::{Level, MAX_LINE},
     network::{Dialer, exchange::Outgoing},
@@ -49,6 +50,7 @@ pub(super) struct Wasi {
     ctx: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
+    opens: Opens,
     /// What a guest gets that has used up its calls: handles lead nowhere in it, so that its next call traps.
     spent: ResourceTable,
     /// Kept as long as the guest may look at them.
@@ -69,9 +71,11 @@ impl Context {
         for (name, value) in self.env.iter() {
             builder.env(name, value);
         }
-        let (grants, ledger) = (Arc::clone(&self.grants), Arc::clone(&self.ledger));
+        let (grants, ledger, time) =
+            (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.time));
         builder.socket_addr_check(move |address, usage| {
-            let allowed = may_use(&grants, &ledger, address, usage);
+            let booking = Booking { ledger: &ledger, at_ms: time.now_ms() };
+            let allowed = may_use(&grants, booking, address, usage);
             Box::pin(async move { allowed })
         });
         let files = &self.grants.rules().filesystem;
@@ -88,12 +92,22 @@ impl Context {
             grants: Arc::clone(&self.grants),
             ledger: Arc::clone(&self.ledger),
             dialer: Arc::clone(&self.dialer),
+            time: Arc::clone(&self.time),
             deadline: self.deadline,
         };
         let mut spent = ResourceTable::new();
         spent.set_max_capacity(0);
-        self.wasi = Some(Box::new(Wasi { ctx: builder.build(), http, hooks, spent, _preopens: preopens }));
+        let (ctx, opens) = (builder.build(), Opens::default());
+        self.wasi = Some(Box::new(Wasi { ctx, http, hooks, opens, spent, _preopens: preopens }));
         Ok(self)
+    }
+
+    /// What the guest has open.
+    pub(super) fn opens(&mut self) -> &mut Opens {
+        let Some(wasi) = &mut self.wasi else {
+            unreachable!("WASI is linked only where `with_wasi` was called");
+        };
+        &mut wasi.opens
     }
 
     /// The WASI part and the table to use; counts one host call.
@@ -121,13 +135,17 @@ impl WasiHttpView for Context {
     }
 }
 
-fn may_use(grants: &GrantSet, ledger: &Ledger, address: SocketAddr, usage: SocketAddrUse) -> bool {
+fn may_use(grants: &GrantSet, booking: Booking<'_>, address: SocketAddr, usage: SocketAddrUse) -> bool {
     match usage {
         SocketAddrUse::TcpConnect => {
             match grants.rules().network.covers_address(address.ip(), address.port()) {
-                Ok(()) => true,
+                Ok(rule) => {
+                    // wasmtime serves the connection itself: its bytes are not counted.
+                    drop(booking.used(Rule::new(RuleKind::Network, rule.written())));
+                    true
+                }
                 Err(refusal) => {
-                    ledger.refuse(*refusal);
+                    booking.ledger.refuse(*refusal);
                     false
                 }
             }
@@ -147,6 +165,7 @@ struct Hooks {
     grants: Arc<GrantSet>,
     ledger: Arc<Ledger>,
     dialer: Arc<Dialer>,
+    time: Arc<dyn Time>,
     deadline: Instant,
 }
 
@@ -162,8 +181,10 @@ impl WasiHttpHooks for Hooks {
         let (grants, ledger, dialer) =
             (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.dialer));
         let deadline = self.deadline.min(Instant::now() + time_of(options));
+        let at_ms = self.time.now_ms();
         Box::new(async move {
-            match send(&grants, &dialer, request, deadline).await {
+            let booking = Booking { ledger: &ledger, at_ms };
+            match send(&grants, &dialer, request, deadline, booking).await {
                 Ok(response) => {
                     let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
                     Ok((response, done))
@@ -196,6 +217,7 @@ async fn send(
     dialer: &Dialer,
     request: http::Request<WasiBody>,
     deadline: Instant,
+    booking: Booking<'_>,
 ) -> Result<http::Response<WasiBody>, Problem> {
     let (head, body) = request.into_parts();
     let mut outgoing = Outgoing::new(head.method.as_str(), &head.uri.to_string())?;
@@ -215,7 +237,7 @@ async fn send(
     }
     outgoing.body = body.to_bytes();
     outgoing.max_body = MAX_BODY;
-    let response = dialer.send(&grants.rules().network, outgoing, deadline).await?;
+    let response = dialer.send(&grants.rules().network, outgoing, deadline, booking).await?;
     let trailers = (!response.trailers.is_empty()).then_some(response.trailers);
     let body = Full::new(Bytes::from(response.body))
         .with_trailers(std::future::ready(trailers.map(Ok)))

@@ -3,12 +3,15 @@
 use runner_engine::ports::Clock as _;
 use runner_journal::Logs;
 use runner_model::{ExitCode, RecordedPlan, RunId};
-use runner_report::{TimeZone, history as table, run::Run, show as report, status as standing};
+use runner_report::{
+    TimeZone, history as table, ledger::table as table_of_grants, run::Run, show as report,
+    status as standing,
+};
 use serde_json::{Value, json};
 
 use super::print;
 use crate::{
-    args::{HistoryArgs, Output, ReadArgs, RunStepArgs},
+    args::{HistoryArgs, Output, ReadArgs, RunStepArgs, ShowArgs},
     clock::SystemClock,
     environment::Environment,
     error::CommandError,
@@ -74,12 +77,14 @@ fn line_json(line: &table::Line) -> Value {
 }
 
 /// Shows a run, or one step of it.
-pub(crate) fn show(args: &RunStepArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+pub(crate) fn show(args: &ShowArgs, environment: &Environment) -> Result<ExitCode, CommandError> {
+    let ShowArgs { which: args, ledger } = args;
     let run = runs::find(&args.read.state.state_dir, args.run.as_deref())?;
     let (_, read) = runs::read(&args.read.state.state_dir, run)?;
     let (plan, shown) = (&read.plan, Run::read(&read.plan, &read.records));
     let (style, zone) = (&environment.stdout_style, TimeZone::system());
     match (&args.step, args.read.output) {
+        (None, Output::Text) if *ledger => print::text(&table_of_grants(plan, &shown, style, &zone)),
         (None, Output::Text) => print::text(&report::run(plan, &shown, style, &zone)),
         (None, Output::Json) => print::json(&report::run_json(plan, &shown)),
         (Some(step), Output::Text) => {
