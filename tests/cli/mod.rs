@@ -2,5 +2,6 @@
 
 mod bad_input;
 mod check;
+mod inspect;
 mod policy;
 mod read;

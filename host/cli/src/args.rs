@@ -288,14 +288,20 @@ pub(crate) struct AnswerArgs {
 /// What to do with a component.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
-    /// Show kind, version, configuration, and what a component may ask for
-    #[command(after_help = "Example:
-  runner plugin inspect target/plugins/http_health.wasm")]
+    /// Show what components are, what they may ask for, what to grant them, and how to configure them
+    #[command(
+        after_help = "A file that is no plugin is told on stderr, and the exit code is 8; the others are shown all the same.
+With `--output json` one file gives an object, several give a list.
+
+Examples:
+  runner plugin inspect target/plugins/http_health.wasm
+  runner plugin inspect target/plugins/*.wasm --output json | jq '.[] | .name, .asks_for'"
+    )]
     Inspect {
-        /// The component
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// How to print it
+        /// The components
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// How to print them
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         output: Output,
     },

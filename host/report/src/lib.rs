@@ -3,6 +3,7 @@
 //! ```text
 //! Diagnostics ---------------------> diagnostics   text with excerpts, JSON
 //! Plan ----------------------------> plan, graph   text, JSON; mermaid, dot, SVG
+//! Component ----------------------> inspect       text, JSON
 //! Record by record (a live run) ---> terminal      lines, live on a tty
 //!                                    json          one line each
 //! all Records of a run ------------> run::Run ---> show, ledger, status, history
@@ -19,6 +20,7 @@
 pub mod diagnostics;
 pub mod graph;
 pub mod history;
+pub mod inspect;
 pub mod json;
 pub mod ledger;
 pub mod plan;

@@ -18,6 +18,7 @@ mod cache;
 #[cfg(test)]
 mod cache_tests;
 mod engine;
+mod facts;
 mod failure;
 mod guest;
 mod host;
@@ -36,6 +37,7 @@ mod surface;
 mod testing;
 
 pub use engine::EngineError;
+pub use facts::SandboxFacts;
 pub use host::{Host, HostOptions};
 pub use inspect::{Inspection, LoadError};
 pub use loader::Loader;
