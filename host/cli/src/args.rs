@@ -96,9 +96,14 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Say what this machine can and cannot do
-    #[command(after_help = "Example:
-  runner doctor")]
+    /// Say what the sandbox can and cannot do on this machine
+    #[command(
+        after_help = "Ends with 0 if runs are possible, also with warnings, and with 9 if something makes them impossible.
+
+Example:
+  runner doctor
+  runner doctor --output json | jq -r '.findings[] | select(.level != \"ok\") | .help'"
+    )]
     Doctor(DoctorArgs),
 }
 
@@ -311,6 +316,9 @@ Examples:
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Output,
     /// Directory for compiled components [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,
