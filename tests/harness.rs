@@ -188,6 +188,7 @@ fn redact(text: &str) -> String {
             (r"sha256:[0-9a-f]{64}", "sha256:DIGEST"),
             (r"\b[0-9a-f]{12}\b", "DIGEST"),
             (r"\b\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\b", "WHEN"),
+            (r"\bat \d\d:\d\d:\d\d\b|\b\d\d:\d\d:\d\d to \d\d:\d\d:\d\d\b", "WHEN"),
             (r"\b(\d+(\.\d+)?(ms|us)|\d+\.\d+s)\b", "TIME"),
             (r"\b\d{6,}\b", "NUMBER"),
             (r"(\S) {2,}", "$1  "),

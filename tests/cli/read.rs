@@ -61,13 +61,6 @@ fn a_plan_and_a_graph_are_drawn_without_running() {
 }
 
 #[test]
-fn a_component_says_what_it_is_and_may_ask_for() {
-    let component = crate::harness::target().join("guests/action_file.wasm");
-    let inspected = Project::new().runner(&["plugin", "inspect", &component.to_string_lossy()]);
-    insta::assert_snapshot!("inspect", inspected.all());
-}
-
-#[test]
 fn the_schema_and_completions_are_printed() {
     let project = Project::new();
     let schema: serde_json::Value = serde_json::from_str(&project.runner(&["schema"]).stdout).expect("JSON");

@@ -6,5 +6,7 @@ mod crash;
 mod expressions;
 mod gates;
 mod journal;
+mod ledger;
 mod notify;
 mod poll;
+mod redaction;

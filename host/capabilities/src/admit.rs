@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Capability, GrantError, Limits, Requested, RequestedLimits};
+use crate::{Capability, GrantError, Limits, Requested, RequestedLimits, network::NetworkRule};
 
 /// The operator's ceiling: what any pipeline on this machine may be granted at most.
 ///
@@ -36,7 +36,10 @@ impl Policy {
     /// Every problem at once. An unknown key is one: a rule that nobody enforces must not look like a rule.
     pub fn parse(file: &Value) -> Result<Self, PolicyError> {
         let Value::Object(keys) = file else {
-            return Err(PolicyError { problems: vec![GrantError::new("", "a policy must be a map")] });
+            let problem = GrantError::new("", "a policy must be a map").help(
+                "for example `{ version: 1, grants: { env: [LANG] } }`; to allow nothing, `{ version: 1, grants: {} }`",
+            );
+            return Err(PolicyError { problems: vec![problem] });
         };
         let mut policy = Self::default();
         let mut problems = Vec::new();
@@ -46,6 +49,11 @@ impl Policy {
                 "version" => {
                     version = value.as_u64();
                     Ok(())
+                }
+                "grants" if !value.is_object() => {
+                    Err(vec![GrantError::new("", "`grants` must be a map").help(
+                        "in a policy, empty `grants` allow nothing, and without `grants` there is no ceiling",
+                    )])
                 }
                 "grants" => Requested::parse(value).map(|grants| policy.ceiling = Some(grants)),
                 "limits" => RequestedLimits::parse(value).map(|limits| policy.limits = limits),
@@ -68,10 +76,20 @@ impl Policy {
         if problems.is_empty() { Ok(policy) } else { Err(PolicyError { problems }) }
     }
 
-    /// The ceiling on limits.
+    /// `limits`, each no more than the ceiling.
     #[must_use]
-    pub fn limits(&self) -> &RequestedLimits {
-        &self.limits
+    pub fn cap(&self, limits: Limits) -> Limits {
+        let ceiling = &self.limits;
+        Limits {
+            memory: ceiling.memory.map_or(limits.memory, |most| limits.memory.min(most)),
+            time_ms: ceiling.time_ms.map_or(limits.time_ms, |most| limits.time_ms.min(most)),
+            fuel: match (limits.fuel, ceiling.fuel) {
+                (Some(own), Some(most)) => Some(own.min(most)),
+                (own, most) => own.or(most),
+            },
+            output: ceiling.output.map_or(limits.output, |most| limits.output.min(most)),
+            calls: ceiling.calls.map_or(limits.calls, |most| limits.calls.min(most)),
+        }
     }
 }
 
@@ -122,7 +140,7 @@ pub fn admit(requested: Requested, policy: &Policy) -> Result<GrantSet, Vec<Refu
         .beyond(&requested)
         .into_iter()
         .map(|error| Refusal {
-            capability: capability_of(&error.pointer),
+            capability: capability_of(&error.pointer, &requested, ceiling),
             request: error.message.clone(),
             message: "the operator's policy does not allow it".to_owned(),
             grant: None,
@@ -131,25 +149,27 @@ pub fn admit(requested: Requested, policy: &Policy) -> Result<GrantSet, Vec<Refu
     if refusals.is_empty() { Ok(GrantSet(requested)) } else { Err(refusals) }
 }
 
-/// Holds limits against the operator's `policy`: each limit becomes the smaller of the two.
-#[must_use]
-pub(crate) fn capped(limits: Limits, ceiling: &RequestedLimits) -> Limits {
-    Limits {
-        memory: ceiling.memory.map_or(limits.memory, |most| limits.memory.min(most)),
-        time_ms: ceiling.time_ms.map_or(limits.time_ms, |most| limits.time_ms.min(most)),
-        fuel: match (limits.fuel, ceiling.fuel) {
-            (Some(own), Some(most)) => Some(own.min(most)),
-            (own, most) => own.or(most),
-        },
-        output: ceiling.output.map_or(limits.output, |most| limits.output.min(most)),
-        calls: ceiling.calls.map_or(limits.calls, |most| limits.calls.min(most)),
-    }
-}
-
-fn capability_of(pointer: &str) -> Capability {
-    match pointer.split('/').nth(1) {
-        Some("filesystem") => Capability::Files,
-        Some("secrets") => Capability::Secrets,
-        _ => Capability::Http,
+/// What the rule at `pointer` of `requested` would give that `ceiling` does not.
+fn capability_of(pointer: &str, requested: &Requested, ceiling: &Requested) -> Capability {
+    let mut parts = pointer.split('/').skip(1);
+    let key = parts.next().unwrap_or_default();
+    let index = parts.next().and_then(|index| index.parse().ok()).unwrap_or(usize::MAX);
+    match key {
+        "network" if requested.network.rules().nth(index).is_some_and(NetworkRule::is_tcp) => Capability::Tcp,
+        "network" => Capability::Http,
+        "filesystem" => Capability::Files,
+        "env" => Capability::Env,
+        // Where it may be used, it is the bytes that are too much.
+        "secrets"
+            if requested
+                .secrets
+                .iter()
+                .nth(index)
+                .is_some_and(|secret| ceiling.secrets.covers(&secret.name)) =>
+        {
+            Capability::Reveal
+        }
+        "secrets" => Capability::Secrets,
+        _ => unreachable!("`Requested::beyond` points into one of its four lists"),
     }
 }

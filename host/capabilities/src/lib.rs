@@ -24,6 +24,7 @@ pub mod log;
 pub mod network;
 mod pattern;
 mod requested;
+mod rule;
 pub mod secrets;
 #[cfg(test)]
 mod tests;
@@ -31,3 +32,4 @@ mod tests;
 pub use admit::{GrantSet, Policy, PolicyError, Refusal, admit};
 pub use limits::{LimitError, Limits, RequestedLimits, duration_ms};
 pub use requested::{Capability, GrantError, Requested};
+pub use rule::{Rule, RuleKind, Use};

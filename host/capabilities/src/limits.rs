@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{GrantError, Policy, admit::capped};
+use crate::{GrantError, Policy};
 
 /// The limits of one plugin call. [`Limits::default`] holds for a step that names none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,7 +101,7 @@ impl RequestedLimits {
             output: self.output.unwrap_or(default.output),
             calls: self.calls.unwrap_or(default.calls),
         };
-        capped(asked, policy.limits())
+        policy.cap(asked)
     }
 }
 

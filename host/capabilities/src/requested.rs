@@ -21,6 +21,8 @@ pub enum Capability {
     Tcp,
     /// Files below the pipeline's directory.
     Files,
+    /// Variables of the host's environment. Not an interface of ours: a guest sees them through `wasi:cli/environment`.
+    Env,
     /// Secrets as handles.
     Secrets,
     /// The bytes of a secret.
@@ -29,10 +31,10 @@ pub enum Capability {
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 7] =
-        [Self::Log, Self::Clock, Self::Http, Self::Tcp, Self::Files, Self::Secrets, Self::Reveal];
+    pub const ALL: [Self; 8] =
+        [Self::Log, Self::Clock, Self::Http, Self::Tcp, Self::Files, Self::Env, Self::Secrets, Self::Reveal];
 
-    /// Name of the interface in the package `runner:plugin`.
+    /// Name of the interface in the package `runner:plugin`; of [`Capability::Env`] that in `wasi:cli`.
     #[must_use]
     pub const fn interface(self) -> &'static str {
         match self {
@@ -41,6 +43,7 @@ impl Capability {
             Self::Http => "http",
             Self::Tcp => "tcp",
             Self::Files => "files",
+            Self::Env => "environment",
             Self::Secrets => "secrets",
             Self::Reveal => "reveal",
         }
@@ -49,7 +52,7 @@ impl Capability {
     /// The capability behind an interface name of `runner:plugin`, without version.
     #[must_use]
     pub fn from_interface(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|capability| capability.interface() == name)
+        Self::ALL.into_iter().find(|capability| *capability != Self::Env && capability.interface() == name)
     }
 
     /// The key under `grants` that gives it; `None` if it needs no grant.
@@ -59,6 +62,7 @@ impl Capability {
             Self::Log | Self::Clock => None,
             Self::Http | Self::Tcp => Some("network"),
             Self::Files => Some("filesystem"),
+            Self::Env => Some("env"),
             Self::Secrets | Self::Reveal => Some("secrets"),
         }
     }
@@ -71,6 +75,7 @@ impl Capability {
             Self::Http => r#"network: ["GET https://example.com/health"]"#,
             Self::Tcp => r#"network: ["tcp://example.com:6379"]"#,
             Self::Files => "filesystem: { read: [requirements.txt] }",
+            Self::Env => "env: [LANG]",
             Self::Secrets => "secrets: [my_secret]",
             Self::Reveal => "secrets: [{ name: my_secret, reveal: true }]",
         }
@@ -173,6 +178,7 @@ impl Requested {
             Capability::Http => self.network.has_http(),
             Capability::Tcp => self.network.has_tcp(),
             Capability::Files => !self.filesystem.is_empty(),
+            Capability::Env => !self.env.is_empty(),
             Capability::Secrets => !self.secrets.is_empty(),
             Capability::Reveal => self.secrets.reveals_any(),
         }

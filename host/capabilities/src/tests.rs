@@ -131,6 +131,44 @@ fn a_policy_is_a_ceiling_for_every_kind_of_grant() {
 }
 
 #[test]
+fn a_refusal_names_the_capability_that_was_asked_for() {
+    let policy = Policy::parse(&json!({ "version": 1, "grants": { "secrets": ["token"] } })).unwrap();
+    let beyond = Requested::parse(&json!({
+        "network": ["GET http://a.test/", "tcp://a.test:1"],
+        "filesystem": { "read": ["a"], "write": ["b"] },
+        "env": ["LANG"],
+        "secrets": ["token", { "name": "token", "reveal": true }, "other"],
+    }))
+    .unwrap();
+    let refused: Vec<(Capability, String)> = admit(beyond, &policy)
+        .unwrap_err()
+        .into_iter()
+        .map(|refusal| (refusal.capability, refusal.request))
+        .collect();
+    let table = [
+        (Capability::Http, "network rule `GET http://a.test/`"),
+        (Capability::Tcp, "network rule `tcp://a.test:1`"),
+        (Capability::Files, "reading `a`"),
+        (Capability::Files, "writing `b`"),
+        (Capability::Env, "variable `LANG`"),
+        (Capability::Reveal, "the bytes of secret `token`"),
+        (Capability::Secrets, "secret `other`"),
+    ];
+    assert_eq!(refused, table.map(|(capability, request)| (capability, request.to_owned())));
+}
+
+/// The variables of the environment come through WASI; there is no interface of ours by that name.
+#[test]
+fn the_environment_is_no_interface_of_ours() {
+    assert_eq!(Capability::from_interface("environment"), None);
+    let others: Vec<Capability> =
+        Capability::ALL.into_iter().filter(|capability| *capability != Capability::Env).collect();
+    let found: Vec<Capability> =
+        others.iter().filter_map(|capability| Capability::from_interface(capability.interface())).collect();
+    assert_eq!(found, others);
+}
+
+#[test]
 fn a_policy_with_a_mistake_is_no_policy() {
     let file = json!({ "grants": { "netwrok": [] }, "limits": { "memory": "lots" }, "deny": [] });
     let problems = Policy::parse(&file).unwrap_err().problems;

@@ -68,7 +68,8 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:
   runner show              # the newest run
   runner show 01JD3K switch
-  runner show 01JD3K --output sarif > runner.sarif")]
+  runner show 01JD3K --output sarif > runner.sarif
+  runner show --ledger     # every grant with how often it was used, and what was denied")]
     Show(ShowArgs),
     /// Print what the plugins of a run wrote
     #[command(after_help = "Example:
@@ -97,9 +98,14 @@ pub(crate) enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
-    /// Say what this machine can and cannot do
-    #[command(after_help = "Example:
-  runner doctor")]
+    /// Say what the sandbox can and cannot do on this machine
+    #[command(
+        after_help = "Ends with 0 if runs are possible, also with warnings, and with 9 if something makes them impossible.
+
+Example:
+  runner doctor
+  runner doctor --output json | jq -r '.findings[] | select(.level != \"ok\") | .help'"
+    )]
     Doctor(DoctorArgs),
     /// Compile a component from stdin to machine code on stdout, within bounds; what the other commands call
     #[command(hide = true)]
@@ -326,6 +332,9 @@ pub(crate) struct ShowArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     pub(crate) output: ShowOutput,
+    /// Show every grant of every step as a table: how often it was used, for how many bytes, and what was denied
+    #[arg(long, conflicts_with = "step")]
+    pub(crate) ledger: bool,
 }
 
 #[derive(Debug, Args)]
@@ -358,14 +367,20 @@ pub(crate) struct AnswerArgs {
 /// What to do with a component.
 #[derive(Debug, Subcommand)]
 pub(crate) enum PluginCommand {
-    /// Show kind, version, configuration, and what a component may ask for
-    #[command(after_help = "Example:
-  runner plugin inspect target/plugins/http_health.wasm")]
+    /// Show what components are, what they may ask for, what to grant them, and how to configure them
+    #[command(
+        after_help = "A file that is no plugin is told on stderr, and the exit code is 8; the others are shown all the same.
+With `--output json` one file gives an object, several give a list.
+
+Examples:
+  runner plugin inspect target/plugins/http_health.wasm
+  runner plugin inspect target/plugins/*.wasm --output json | jq '.[] | .name, .asks_for'"
+    )]
     Inspect {
-        /// The component
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// How to print it
+        /// The components
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// How to print them
         #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
         output: Output,
     },
@@ -375,6 +390,9 @@ pub(crate) enum PluginCommand {
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub(crate) output: Output,
     /// Directory for compiled components [default: the user's cache directory]
     #[arg(long, value_name = "DIR")]
     pub(crate) cache_dir: Option<PathBuf>,

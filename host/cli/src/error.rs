@@ -26,6 +26,9 @@ pub(crate) enum CommandError {
     /// A secret is not there.
     #[error("secret `{name}`: {reason}")]
     Secret { name: String, reason: String },
+    /// A secret stands in what would be kept of the run.
+    #[error("the secret `{name}` stands in plain in {place}")]
+    SecretExposed { name: String, place: String },
     /// A plugin cannot be loaded.
     #[error("{} cannot be loaded", plural(problems.len(), "plugin", "plugins"))]
     Load { problems: Vec<(PluginAlias, String, Option<String>)> },
@@ -71,6 +74,7 @@ impl CommandError {
             Self::Pipeline(problems) => problems.exit(),
             Self::NotAdmitted { .. } => ExitCode::GrantRefused,
             Self::Secret { .. } => ExitCode::Environment,
+            Self::SecretExposed { .. } => ExitCode::InvalidPipeline,
             Self::Load { .. } | Self::Inspect { .. } => ExitCode::PluginUnusable,
             Self::Locked { .. } => ExitCode::Locked,
             Self::Write { .. } | Self::Journal { .. } | Self::Bug(_) => ExitCode::Internal,
@@ -115,6 +119,12 @@ impl CommandError {
             Self::Inspect { message, .. } => vec![message.clone()],
             Self::Reports { problems } => problems.clone(),
             Self::Journal { source, .. } => source.iter().map(|source| chain(source.as_ref())).collect(),
+            Self::SecretExposed { .. } => {
+                vec![
+                    "the plan of a run is kept on disk as it is, so that `runner resume` can go on from it"
+                        .to_owned(),
+                ]
+            }
             Self::Pipeline(_) | Self::Secret { .. } | Self::NoRun(_) | Self::NoStep { .. } => Vec::new(),
             Self::Locked { .. } | Self::Stopped { .. } | Self::Bug(_) => Vec::new(),
         };
@@ -122,6 +132,7 @@ impl CommandError {
             Self::Read { .. }
             | Self::NotAdmitted { .. }
             | Self::Secret { .. }
+            | Self::SecretExposed { .. }
             | Self::Load { .. }
             | Self::Reports { .. }
             | Self::Locked { .. } => facts.push("nothing was started".to_owned()),
@@ -150,6 +161,10 @@ impl CommandError {
                 )
             }
             Self::Secret { name, .. } => format!("set it, or change `secrets.{name}.from` in the pipeline"),
+            Self::SecretExposed { name, .. } => format!(
+                "take it out there, and let the plugin ask the host for the secret `{name}` by its name;\n\
+                 if it is there by chance, choose a secret that is no word"
+            ),
             Self::Load { problems } => {
                 let help: Vec<&str> = problems.iter().filter_map(|(_, _, help)| help.as_deref()).collect();
                 if help.is_empty() { "build the plugin again".to_owned() } else { help.join("\n") }

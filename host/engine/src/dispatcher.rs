@@ -6,7 +6,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use runner_capabilities::Refusal;
+use runner_capabilities::{Refusal, Use};
 use runner_expression::Template;
 use runner_journal::{
     AbortReason, Action, Decision, Ending, Entry, IllegalEntry, LogReference, Node, Record, Snapshot, Stage,
@@ -146,13 +146,15 @@ impl Dispatcher {
             (Landing::Captured { snapshot, started_us, told }, Kind::Capture { config }) => {
                 self.captured(step, attempt, config, snapshot, started_us, told)
             }
-            (Landing::Ended { ending, elapsed_us, log, denied }, _) => {
+            (Landing::Ended { ending, elapsed_us, log, denied, used }, _) => {
                 self.denied(step, denied)?;
+                self.used(step, used)?;
                 let ending = self.renamed(step, ending);
                 self.end(step, attempt, ending, elapsed_us, log)
             }
-            (Landing::Undone { result, denied }, _) => {
+            (Landing::Undone { result, denied, used }, _) => {
                 self.denied(step, denied)?;
+                self.used(step, used)?;
                 let id = self.id(step);
                 self.write(match result {
                     Ok(()) => Entry::UndoSucceeded { step: id },
@@ -183,8 +185,10 @@ impl Dispatcher {
         config: Value,
         snapshot: Snapshot,
         started_us: u64,
-        told: Told,
+        mut told: Told,
     ) -> Result<(), IllegalEntry> {
+        // Synced with the snapshot, at no cost: what the change does may be the last thing this process does.
+        self.used(step, std::mem::take(&mut told.used))?;
         if self.state.is_impatient(step) {
             self.denied(step, told.denied)?;
             let reason = match self.state.cause() {
@@ -424,6 +428,14 @@ impl Dispatcher {
             self.write(Entry::CapabilityDenied { step: self.id(step), refusal })?;
         }
         Ok(())
+    }
+
+    /// Costs nothing where nothing was used: most gates of a large run use nothing.
+    fn used(&mut self, step: StepIndex, uses: Vec<Use>) -> Result<(), IllegalEntry> {
+        if uses.is_empty() {
+            return Ok(());
+        }
+        self.write(Entry::GrantsUsed { step: self.id(step), uses })
     }
 
     /// Gives up waits and questions that the run no longer cares for.

@@ -47,7 +47,7 @@ fn words(commands: &[Command]) -> Vec<String> {
 }
 
 fn ended(flight: u64, ending: Ending) -> Event {
-    let landing = Landing::Ended { ending, elapsed_us: 10, log: None, denied: Vec::new() };
+    let landing = Landing::Ended { ending, elapsed_us: 10, log: None, denied: Vec::new(), used: Vec::new() };
     Event::Landed { flight: Flight(flight), landing }
 }
 
@@ -172,6 +172,7 @@ fn an_undo_that_fails_is_tried_again_after_a_wait() {
     let refused = || Landing::Undone {
         result: Err(Failure::new(FailureKind::Unavailable, "no route")),
         denied: Vec::new(),
+        used: Vec::new(),
     };
     let undone = |run: &mut Dispatcher, flight| {
         words(&run.handle(Event::Landed { flight: Flight(flight), landing: refused() }, 0).unwrap())
@@ -217,7 +218,7 @@ fn a_notifier_is_told_what_happened_and_how_the_world_is() {
     run.handle(captured(1), 0).unwrap();
     run.handle(answered(2, Answer::Done), 0).unwrap();
     run.handle(answered(3, Answer::Fail), 0).unwrap();
-    let undone = Landing::Undone { result: Ok(()), denied: Vec::new() };
+    let undone = Landing::Undone { result: Ok(()), denied: Vec::new(), used: Vec::new() };
     let commands = run.handle(Event::Landed { flight: Flight(4), landing: undone }, 0).unwrap();
     assert_eq!(
         words(&commands)[2..],

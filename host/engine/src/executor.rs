@@ -9,7 +9,7 @@ use futures::{
     FutureExt as _,
     future::{Either, select},
 };
-use runner_capabilities::Refusal;
+use runner_capabilities::Use;
 use runner_journal::{Decision, Ending, LogReference, Logs, Progress, Snapshot};
 use runner_model::{
     Answer, Failure, FailureKind, Fault, Outcome, Plan, Poll, RunId, Step, StepIndex, format_duration,
@@ -27,6 +27,9 @@ use crate::{
 
 /// Between two measurements, however short the interval: other tasks want to run too.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// How long a call whose time is up may take to say what it did.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// Everything that tasks need.
 pub(crate) struct Executor {
@@ -160,9 +163,9 @@ impl Attempt<'_> {
             }
         };
         // Nobody refers to the log of an undo; it is there to be read.
-        let denied = std::mem::take(&mut self.told.denied);
         drop(self.write_log(&format!("--- undo, attempt {}\n", self.number)));
-        Landing::Undone { result, denied }
+        let Told { denied, used, .. } = self.told;
+        Landing::Undone { result, denied, used }
     }
 
     /// Measures until the measurements amount to something or the time is up.
@@ -229,7 +232,13 @@ impl Attempt<'_> {
         });
         let report = match select(executor.steps.call(call, on_log), executor.clock.sleep(time)).await {
             Either::Left((report, _)) => report,
-            Either::Right(((), _)) => return None,
+            Either::Right(((), calling)) => {
+                // It ends by itself in this very moment. Its answer is too late; what it did is told all the same.
+                if let Either::Left((report, _)) = select(calling, executor.clock.sleep(LAST_WORDS)).await {
+                    drop(self.hear(report));
+                }
+                return None;
+            }
         };
         if crashes && let Some(crash) = &executor.crash {
             crash();
@@ -281,15 +290,16 @@ impl Attempt<'_> {
                 self.told.denied.push(refusal);
             }
         }
+        report.used.into_iter().for_each(|used| Use::add_to(&mut self.told.used, used));
         report.result
     }
 
     fn ended(mut self, ending: Ending) -> Landing {
-        let denied: Vec<Refusal> = std::mem::take(&mut self.told.denied);
         let head = if self.number > 1 { format!("--- attempt {}\n", self.number) } else { String::new() };
         let log = self.write_log(&head);
         let elapsed_us = self.executor.clock.monotonic_us().saturating_sub(self.started_us);
-        Landing::Ended { ending, elapsed_us, log, denied }
+        let Told { denied, used, .. } = self.told;
+        Landing::Ended { ending, elapsed_us, log, denied, used }
     }
 
     /// Puts what the plugin wrote into the step's file. A log that cannot be written costs the log, not the run.
@@ -331,9 +341,10 @@ fn after_panic(work: &Work) -> Landing {
     let failure = Failure::new(FailureKind::Internal, message);
     match work {
         Work::Observe { .. } | Work::Announce { .. } | Work::Capture { .. } | Work::Change { .. } => {
-            Landing::Ended { ending: failed(failure), elapsed_us: 0, log: None, denied: Vec::new() }
+            let (denied, used) = (Vec::new(), Vec::new());
+            Landing::Ended { ending: failed(failure), elapsed_us: 0, log: None, denied, used }
         }
-        Work::Undo { .. } => Landing::Undone { result: Err(failure), denied: Vec::new() },
+        Work::Undo { .. } => Landing::Undone { result: Err(failure), denied: Vec::new(), used: Vec::new() },
         Work::Ask(_) => Landing::Answered(ApprovalAnswer {
             decision: Decision::Rejected,
             by: "runner".to_owned(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runner_capabilities::Refusal;
+use runner_capabilities::{Refusal, Use};
 use runner_journal::{Ending, Entry, LogReference, Snapshot};
 use runner_model::{Failure, StepIndex};
 use serde_json::Value;
@@ -42,9 +42,9 @@ pub(crate) enum Landing {
         told: Told,
     },
     /// An attempt is over.
-    Ended { ending: Ending, elapsed_us: u64, log: Option<LogReference>, denied: Vec<Refusal> },
+    Ended { ending: Ending, elapsed_us: u64, log: Option<LogReference>, denied: Vec<Refusal>, used: Vec<Use> },
     /// An attempt to take a change back is over.
-    Undone { result: Result<(), Failure>, denied: Vec<Refusal> },
+    Undone { result: Result<(), Failure>, denied: Vec<Refusal>, used: Vec<Use> },
     /// Somebody answered.
     Answered(ApprovalAnswer),
     /// Nobody answered in time.
@@ -62,6 +62,8 @@ pub(crate) struct Told {
     pub(crate) dropped: u64,
     /// What it asked for in vain.
     pub(crate) denied: Vec<Refusal>,
+    /// What it used, not yet in the journal.
+    pub(crate) used: Vec<Use>,
 }
 
 /// What the dispatcher wants done. All entries are written before anything else is done.

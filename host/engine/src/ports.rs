@@ -2,7 +2,7 @@
 
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use runner_capabilities::Refusal;
+use runner_capabilities::{Refusal, Use};
 use runner_journal::Decision;
 pub use runner_journal::Snapshot;
 use runner_model::{Failure, Outcome, RunId, StepId, StepIndex};
@@ -90,6 +90,8 @@ pub struct CallReport {
     pub dropped: u64,
     /// What it asked for in vain, each once.
     pub denied: Vec<Refusal>,
+    /// Which rules of its grants it used, each once.
+    pub used: Vec<Use>,
 }
 
 /// A future that a trait object can return.

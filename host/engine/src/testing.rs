@@ -112,7 +112,7 @@ pub fn failure(kind: FailureKind, message: &str) -> CallReport {
 /// A report with nothing beside the answer.
 #[must_use]
 pub const fn report(result: Result<Reply, Failure>) -> CallReport {
-    CallReport { result, log: Vec::new(), dropped: 0, denied: Vec::new() }
+    CallReport { result, log: Vec::new(), dropped: 0, denied: Vec::new(), used: Vec::new() }
 }
 
 fn yes(operation: &Operation) -> CallReport {

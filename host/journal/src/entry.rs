@@ -1,6 +1,6 @@
 //! What is written down.
 
-use runner_capabilities::Refusal;
+use runner_capabilities::{Refusal, Use};
 use runner_model::{Cause, Digest, Effect, Failure, Outcome, RunId, StepId, StepResult, Verdict};
 use serde::{Deserialize, Serialize};
 
@@ -184,6 +184,14 @@ pub enum Entry {
         /// What and why.
         refusal: Refusal,
     },
+    /// A plugin used what it is granted. Written once per attempt, and not at all if nothing was used; what is counted
+    /// under one rule by several of these adds up.
+    GrantsUsed {
+        /// Which step.
+        step: StepId,
+        /// Each rule once, in the order of their first use.
+        uses: Vec<Use>,
+    },
     /// Somebody cancelled the run.
     CancelRequested {
         /// `SIGINT`, `SIGTERM`.
@@ -244,6 +252,7 @@ impl Entry {
             Self::ApprovalRequested { .. } => "approval-requested",
             Self::ApprovalAnswered { .. } => "approval-answered",
             Self::CapabilityDenied { .. } => "capability-denied",
+            Self::GrantsUsed { .. } => "grants-used",
             Self::CancelRequested { .. } => "cancel-requested",
             Self::UnwindStarted { .. } => "unwind-started",
             Self::UndoStarted { .. } => "undo-started",
@@ -275,6 +284,7 @@ impl Entry {
             | Self::StepSkipped { .. }
             | Self::ApprovalRequested { .. }
             | Self::CapabilityDenied { .. }
+            | Self::GrantsUsed { .. }
             | Self::UndoSucceeded { .. }
             | Self::UndoFailed { .. } => false,
         }
@@ -286,7 +296,7 @@ impl Entry {
 pub struct Record {
     /// Counted from 1, without a gap.
     pub seq: u64,
-    /// Version of the format; 1.
+    /// Version of the format.
     pub v: u32,
     /// Milliseconds since 1970.
     pub at_ms: u64,

@@ -1,6 +1,6 @@
 //! Every kind of entry, as it stands in the file.
 
-use runner_capabilities::{Capability, Refusal};
+use runner_capabilities::{Capability, Refusal, Rule, RuleKind, Use};
 use runner_model::{
     Answer, Cause, Check, Digest, Effect, Failure, FailureKind, Finding, FindingSeverity, Measurements,
     Outcome, Remaining, RunId, StepId, StepResult, Verdict, World,
@@ -64,6 +64,8 @@ fn all() -> Vec<Entry> {
             },
         },
     ];
+    let rule = Rule { grant: RuleKind::Network, rule: "tcp://redis:6379".to_owned() };
+    let uses = vec![Use { received: 7, ..Use::first(rule, 5) }];
     let mut all = vec![
         Entry::RunStarted {
             run: RunId::from_parts(1_700_000_000_000, 9),
@@ -80,6 +82,7 @@ fn all() -> Vec<Entry> {
         ended(Ending::Aborted { reason: AbortReason::Unwinding }, Some(StepResult::Aborted), None, None),
         Entry::ApprovalRequested { step: step.clone(), message: "go?".to_owned(), expires_at_ms: u64::MAX },
         Entry::CapabilityDenied { step: step.clone(), refusal },
+        Entry::GrantsUsed { step: step.clone(), uses },
         Entry::CancelRequested { by: "SIGTERM".to_owned() },
         Entry::UnwindStarted { cause: Cause::Cancelled },
         Entry::UndoStarted { step: step.clone(), attempt: 3 },

@@ -1,7 +1,7 @@
 //! One line of the file.
 //!
 //! ```text
-//! {"seq":7,"v":1,"at_ms":1700000000000,"type":"undo-succeeded","step":"switch","chain":"0f3a…"}
+//! {"seq":7,"v":2,"at_ms":1700000000000,"type":"undo-succeeded","step":"switch","chain":"0f3a…"}
 //! ```
 //!
 //! `chain` is the first half of the SHA-256 over the chain of the line before and this line without its own `chain`. So a
@@ -14,8 +14,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Record;
 
-/// Version of the format.
-pub const VERSION: u32 = 1;
+/// Version of the format. 2 has `grants-used`, and a run that began with it writes down every use.
+pub const VERSION: u32 = 2;
+/// The oldest version that is read.
+const OLDEST: u32 = 1;
 
 const CHAIN_KEY: &[u8] = b",\"chain\":\"";
 const CHAIN_DIGITS: usize = 32;
@@ -58,7 +60,7 @@ pub enum Damage {
     )]
     Checksum,
     /// It was written by another version.
-    #[error("the line is of version {found} of the format, and only version {VERSION} is known")]
+    #[error("the line is of version {found} of the format, and only {OLDEST} to {VERSION} are known")]
     Version {
         /// Which.
         found: u32,
@@ -131,7 +133,7 @@ fn parse(json: &[u8], expected: Option<u64>) -> Result<Record, Damage> {
     }
     let wrong = |error: serde_json::Error| Damage::Entry { reason: error.to_string() };
     let head: Head = serde_json::from_slice(json).map_err(wrong)?;
-    if head.v != VERSION {
+    if !(OLDEST..=VERSION).contains(&head.v) {
         return Err(Damage::Version { found: head.v });
     }
     match expected {

@@ -223,6 +223,10 @@ pub fn told(entry: &Entry) -> String {
         Entry::ApprovalRequested { step, message, .. } => format!("ask {step}: {message}"),
         Entry::ApprovalAnswered { step, decision, by, .. } => format!("answer {step}: {decision:?} {by}"),
         Entry::CapabilityDenied { step, refusal } => format!("denied {step}: {refusal}"),
+        Entry::GrantsUsed { step, uses } => {
+            let uses: Vec<String> = uses.iter().map(|one| format!("{} {}x", one.rule, one.count)).collect();
+            format!("used {step}: {}", uses.join(", "))
+        }
         Entry::CancelRequested { by } => format!("cancel {by}"),
         Entry::UnwindStarted { .. } => "unwind".to_owned(),
         Entry::UndoStarted { step, attempt } => format!("undo {step}#{attempt}"),

@@ -54,6 +54,7 @@ impl Line {
                 | Entry::ApprovalRequested { .. }
                 | Entry::ApprovalAnswered { .. }
                 | Entry::CapabilityDenied { .. }
+                | Entry::GrantsUsed { .. }
                 | Entry::CancelRequested { .. }
                 | Entry::UnwindStarted { .. }
                 | Entry::UndoStarted { .. }

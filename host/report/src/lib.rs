@@ -3,9 +3,10 @@
 //! ```text
 //! Diagnostics ---------------------> diagnostics   text with excerpts, JSON
 //! Plan ----------------------------> plan, graph   text, JSON; mermaid, dot, SVG
+//! Component ----------------------> inspect       text, JSON
 //! Record by record (a live run) ---> terminal      lines, live on a tty
 //!                                    json          one line each
-//! all Records of a run ------------> run::Run ---> show, status, history; sarif, junit
+//! all Records of a run ------------> run::Run ---> show, ledger, status, history; sarif, junit
 //! ```
 //!
 //! The two sinks, [`terminal::Terminal`] and [`json::Lines`], are shown what is already on disk. Nothing they do or fail to
@@ -19,8 +20,10 @@
 pub mod diagnostics;
 pub mod graph;
 pub mod history;
+pub mod inspect;
 pub mod json;
 pub mod junit;
+pub mod ledger;
 mod place;
 pub mod plan;
 pub mod run;

@@ -6,9 +6,12 @@
 
 use std::collections::HashMap;
 
-use runner_capabilities::Refusal;
+use runner_capabilities::{Refusal, Use};
 use runner_journal::{Decision, Ending, Entry, LogReference, Record, SkipReason};
 use runner_model::{Answer, Cause, Failure, Outcome, Plan, RunId, StepId, StepIndex, StepResult, Verdict};
+
+/// The version of the journal since which every use of a grant is written down.
+const LEDGER_SINCE: u32 = 2;
 
 /// A run so far.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +34,8 @@ pub struct Run {
     pub verdict: Option<Verdict>,
     /// Whether nothing is left to do.
     pub finished: bool,
+    /// Whether the version of the runner that began it wrote down which grants were used.
+    pub keeps_ledger: bool,
     /// The steps in the order of the plan.
     pub steps: Vec<StepRun>,
     index: HashMap<StepId, StepIndex>,
@@ -49,6 +54,8 @@ pub struct StepRun {
     pub questions: Vec<Asked>,
     /// What its plugin asked for in vain.
     pub denials: Vec<Refusal>,
+    /// Which rules of its grants were used, each once.
+    pub uses: Vec<Use>,
     /// Whether its change was captured.
     pub captured: bool,
     /// How far its change is taken back.
@@ -135,6 +142,7 @@ impl Run {
             attempts: Vec::new(),
             questions: Vec::new(),
             denials: Vec::new(),
+            uses: Vec::new(),
             captured: false,
             undo: Undo::No,
         };
@@ -186,6 +194,7 @@ impl Run {
             Entry::RunStarted { run, runner, .. } => {
                 self.id = Some(*run);
                 self.runner.clone_from(runner);
+                self.keeps_ledger = record.v >= LEDGER_SINCE;
                 self.started_ms = record.at_ms;
             }
             Entry::RunResumed { .. } => self.resume(),
@@ -203,6 +212,7 @@ impl Run {
             | Entry::ApprovalRequested { step, .. }
             | Entry::ApprovalAnswered { step, .. }
             | Entry::CapabilityDenied { step, .. }
+            | Entry::GrantsUsed { step, .. }
             | Entry::UndoStarted { step, .. }
             | Entry::UndoSucceeded { step }
             | Entry::UndoFailed { step, .. } => {
@@ -270,6 +280,9 @@ impl StepRun {
                 if !self.denials.contains(refusal) {
                     self.denials.push(refusal.clone());
                 }
+            }
+            Entry::GrantsUsed { uses, .. } => {
+                uses.iter().for_each(|used| Use::add_to(&mut self.uses, used.clone()));
             }
             Entry::UndoStarted { .. } => self.undo = Undo::Running,
             Entry::UndoSucceeded { .. } => self.undo = Undo::Done,

@@ -2,7 +2,7 @@
 
 use runner_capabilities::{Capability, Refusal, Requested, admit};
 use runner_journal::{
-    Decision, Ending, Entry, LogReference, Record, SkipReason, Snapshot,
+    Decision, Ending, Entry, LogReference, Record, SkipReason, Snapshot, VERSION,
     testing::{Draft, approval, change, checkpoint, gate, notifier, plan, plugin},
 };
 use runner_model::{
@@ -82,7 +82,7 @@ impl Story {
     pub(crate) fn then(mut self, after: u64, entry: Entry) -> Self {
         self.now_ms += after;
         let seq = self.records.len() as u64 + 1;
-        self.records.push(Record { seq, v: 1, at_ms: self.now_ms, entry });
+        self.records.push(Record { seq, v: VERSION, at_ms: self.now_ms, entry });
         self
     }
 

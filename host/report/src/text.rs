@@ -163,9 +163,20 @@ pub fn bytes(count: u64) -> String {
     unit.map_or_else(|| format!("{count}B"), |(shift, name)| format!("{}{name}", count >> shift))
 }
 
+/// Bytes as people compare them: `812 B`, `4.1 KiB`.
+#[must_use]
+pub fn amount(count: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let unit = units.into_iter().find(|(shift, _)| count >= 1 << shift);
+    unit.map_or_else(
+        || format!("{count} B"),
+        |(shift, name)| format!("{}.{} {name}", count >> shift, ((count % (1 << shift)) * 10) >> shift),
+    )
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{bytes, cut, elapsed, list, moment, pad, plural, utc};
+    use super::{amount, bytes, cut, elapsed, list, moment, pad, plural, utc};
     use crate::TimeZone;
 
     #[test]
@@ -205,6 +216,10 @@ mod tests {
         assert_eq!(
             [bytes(1 << 20), bytes(64 << 20), bytes(1_000), bytes(1536)],
             ["1MiB", "64MiB", "1000B", "1536B"]
+        );
+        assert_eq!(
+            [amount(0), amount(1_023), amount(1_536), amount(5 << 30), amount(u64::MAX)],
+            ["0 B", "1023 B", "1.5 KiB", "5.0 GiB", "17179869183.9 GiB"]
         );
     }
 }

@@ -6,8 +6,8 @@
 
 use runner_capabilities::{
     host::bindings::runner::plugin::types,
-    log::{clean_line, shorten},
-    secrets::Redactor,
+    log::shorten,
+    secrets::{MASK, Redactor},
 };
 use runner_engine::ports::{Reply, Snapshot};
 use runner_model::{Check, Failure, FailureKind, Finding, FindingSeverity, Outcome};
@@ -149,7 +149,7 @@ impl Judge<'_> {
         }
     }
 
-    /// A value with the secrets taken out of its strings and keys. Control characters stay: it is data, not text to show.
+    /// A value with the secrets taken out of its strings, keys and numbers. Control characters stay: it is data, not text to show.
     fn value(&self, value: Value) -> Value {
         match value {
             Value::String(text) => Value::String(self.redactor.redact(&text).into_owned()),
@@ -160,12 +160,16 @@ impl Judge<'_> {
                     .map(|(key, item)| (self.redactor.redact(&key).into_owned(), self.value(item)))
                     .collect(),
             ),
+            // A secret of digits can stand in a number.
+            Value::Number(number) if self.redactor.finds(&number.to_string()) => {
+                Value::String(MASK.to_owned())
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => value,
         }
     }
 
     fn line(&self, text: &str, most: usize) -> String {
-        let mut line = self.redactor.redact(&clean_line(&self.redactor.redact(text))).into_owned();
+        let mut line = self.redactor.redact_line(text);
         shorten(&mut line, most);
         line
     }

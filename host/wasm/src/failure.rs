@@ -5,12 +5,7 @@
 
 use std::time::Duration;
 
-use runner_capabilities::{
-    Limits,
-    host::CallsSpent,
-    log::{clean_line, shorten},
-    secrets::Redactor,
-};
+use runner_capabilities::{Limits, host::CallsSpent, log::shorten, secrets::Redactor};
 use runner_model::{Failure, FailureKind, format_duration};
 use wasmtime::{Error, Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
@@ -131,7 +126,7 @@ fn readable(name: &str) -> String {
 
 /// `failure` as it may leave: one line, no secrets, not too long.
 pub(crate) fn tidy(failure: Failure, redactor: &Redactor) -> Failure {
-    let mut message = redactor.redact(&clean_line(&redactor.redact(&failure.message))).into_owned();
+    let mut message = redactor.redact_line(&failure.message);
     shorten(&mut message, MAX_MESSAGE);
     Failure { kind: failure.kind, message }
 }

@@ -9,6 +9,7 @@ use std::{
 
 use runner_capabilities::{
     Capability, GrantSet, Limits,
+    env::Variables,
     filesystem::Tree,
     host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
     log::Line,
@@ -62,7 +63,7 @@ struct LoadedStep {
     limits: Limits,
     tree: Option<Arc<Tree>>,
     secrets: Arc<SecretBytes>,
-    env: Arc<BTreeMap<String, String>>,
+    env: Arc<Variables>,
 }
 
 /// A component in its engine, linked: what is left is to instantiate it.
@@ -266,13 +267,14 @@ impl Linking<'_> {
     }
 
     /// The step's own variables over the granted ones of the host.
-    fn env(&self, step: &Step) -> BTreeMap<String, String> {
-        let granted = step.grants.rules().env.names();
-        let mut env: BTreeMap<String, String> = granted
+    fn env(&self, step: &Step) -> Variables {
+        let own: BTreeMap<String, String> =
+            step.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        let names = step.grants.rules().env.names().filter(|name| !own.contains_key(*name));
+        let granted = names
             .filter_map(|name| self.options.env.get(name).map(|value| (name.to_owned(), value.clone())))
             .collect();
-        env.extend(step.env.iter().map(|(name, value)| (name.clone(), value.clone())));
-        env
+        Variables { own, granted }
     }
 }
 
@@ -292,6 +294,7 @@ impl Loaded {
                 log: Vec::new(),
                 dropped: 0,
                 denied: Vec::new(),
+                used: Vec::new(),
             };
         };
         let redactor = Arc::clone(&self.redactor);
@@ -305,6 +308,7 @@ impl Loaded {
             log: record.lines.iter().map(shown).collect(),
             dropped: record.dropped,
             denied: record.refusals,
+            used: record.uses,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use runner_capabilities::{Capability, Limits, Refusal};
+use runner_capabilities::{Capability, Limits, Refusal, Rule, RuleKind, Use};
 use runner_engine::ports::{Call, CallReport, LogLine, Operation, Reply, Snapshot, StepRunner as _};
 use runner_model::{Answer, Failure, FailureKind, Outcome, PluginKind};
 use serde_json::json;
@@ -20,6 +20,7 @@ fn passed() -> CallReport {
         log: Vec::new(),
         dropped: 0,
         denied: Vec::new(),
+        used: Vec::new(),
     }
 }
 
@@ -331,7 +332,14 @@ async fn files_without_a_grant_are_denied_and_with_one_are_read() {
         (if (i32.load8_u (global.get $ret)) (then unreachable))
         (if (i32.ne (i32.load (i32.load offset=4 (global.get $ret))) (i32.const 0x6d736100)) (then unreachable))
         (global.get $pass)";
-    assert_eq!(granted.ask(&component(pass_if_read)).await, passed());
+    let component = component(pass_if_read);
+    let read = Use { received: component.len() as u64, ..used(RuleKind::Read, "plugin.wasm") };
+    assert_eq!(granted.ask(&component).await, CallReport { used: vec![read], ..passed() });
+}
+
+/// One use at the time that stands still for tests.
+fn used(grant: RuleKind, rule: &str) -> Use {
+    Use::first(Rule { grant, rule: rule.to_owned() }, 43_200_000)
 }
 
 #[tokio::test]
@@ -367,5 +375,6 @@ async fn the_bytes_of_a_secret_without_a_grant_are_denied() {
         message: "its `secrets` grant does not name this".to_owned(),
         grant: Some("secrets: [{ name: token, reveal: true }]".to_owned()),
     });
+    let expected = CallReport { used: vec![used(RuleKind::Secret, "token")], ..expected };
     assert_eq!(stage.ask(&component).await, expected);
 }

@@ -19,6 +19,7 @@ mod cache;
 mod cache_tests;
 mod compiler;
 mod engine;
+mod facts;
 mod failure;
 mod guest;
 mod host;
@@ -40,6 +41,7 @@ mod testing;
 
 pub use compiler::{CompileError, Compiler, InProcess};
 pub use engine::{Counting, EngineError};
+pub use facts::SandboxFacts;
 pub use host::{Host, HostOptions};
 pub use inspect::{Inspection, LoadError};
 pub use loader::{Compiling, Loader, LoaderOptions};

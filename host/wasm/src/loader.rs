@@ -88,7 +88,7 @@ pub enum Compiling {
 pub(crate) struct Shared {
     pub(crate) engines: Engines,
     cache: Option<Cache>,
-    compiler: Arc<dyn Compiler>,
+    pub(crate) compiler: Arc<dyn Compiler>,
     watch: Arc<dyn Fn(Compiling) + Send + Sync>,
     pub(crate) time: Arc<dyn Time>,
     describe_time: Duration,

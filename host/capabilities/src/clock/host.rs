@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
 use wasmtime::Result;
 
 use crate::host::{Context, bindings::runner::plugin::clock};
@@ -19,8 +20,12 @@ impl clock::Host for Context {
 
     async fn sleep(&mut self, milliseconds: u64) -> Result<()> {
         self.ledger.call()?;
-        let until_deadline = self.deadline.saturating_duration_since(tokio::time::Instant::now());
-        tokio::time::sleep(Duration::from_millis(milliseconds).min(until_deadline)).await;
+        let asked = Duration::from_millis(milliseconds);
+        if asked >= self.deadline.saturating_duration_since(Instant::now()) {
+            // Whoever holds the call ends it at its deadline. Woken then, the guest could still answer in that moment.
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(asked).await;
         Ok(())
     }
 }

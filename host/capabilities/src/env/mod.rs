@@ -1,5 +1,8 @@
 //! Variables of the host's environment, one by one. There is no ambient environment: what is not named is not there.
 
+#[cfg(feature = "host")]
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,6 +59,24 @@ impl EnvGrant {
             .filter(|(_, name)| !self.covers(name))
             .map(|(index, name)| GrantError::new(format!("/{index}"), format!("variable `{name}`")))
             .collect()
+    }
+}
+
+/// What a WASI guest sees as its environment.
+#[cfg(feature = "host")]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Variables {
+    /// The step's own.
+    pub own: BTreeMap<String, String>,
+    /// Granted ones of the host, where the step has none of that name.
+    pub granted: BTreeMap<String, String>,
+}
+
+#[cfg(feature = "host")]
+impl Variables {
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.own.iter().chain(&self.granted)
     }
 }
 

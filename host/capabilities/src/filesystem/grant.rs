@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use crate::{Capability, GrantError, Refusal, pattern};
+use crate::{Capability, GrantError, Refusal, Rule, RuleKind, pattern};
 
 /// What Linux takes; longer paths are not worth looking at.
 const MAX_PATH: usize = 4096;
@@ -33,11 +33,24 @@ pub struct FilesystemGrant {
 
 /// A file (`requirements.txt`), a directory with all below it (`docker/`, `./`), or a pattern in which `*` stands for
 /// a part of one name and `**` for any number of names (`src/**/*.py`).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// It is shown in its one canonical spelling and written down as its author spelled it.
+#[derive(Debug, Clone)]
 pub struct PathPattern {
     segments: Vec<String>,
     directory: bool,
+    /// The author's spelling. Says nothing that the rest does not say.
+    written: String,
 }
+
+impl PartialEq for PathPattern {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { segments, directory, written: _ } = self;
+        (segments, directory) == (&other.segments, &other.directory)
+    }
+}
+
+impl Eq for PathPattern {}
 
 impl FilesystemGrant {
     pub(crate) fn parse(value: &Value) -> Result<Self, Vec<GrantError>> {
@@ -83,19 +96,24 @@ impl FilesystemGrant {
         self.read.is_empty() && self.write.is_empty()
     }
 
-    /// Whether `path` (relative, with `/`) may be touched in this way.
+    /// The first rule by which `path` (relative, with `/`) may be touched in this way: what is only read is read by a
+    /// `read` rule if there is one.
     ///
     /// # Errors
     ///
     /// The refusal for the operator, with a grant to paste.
-    pub fn covers(&self, access: Access, path: &str) -> Result<(), Box<Refusal>> {
+    pub fn covers(&self, access: Access, path: &str) -> Result<Rule, Box<Refusal>> {
         let segments = clean(path).map_err(|message| self.refusal(access, path, message, false))?;
-        let mut patterns = self.write.iter().chain(match access {
-            Access::Read => self.read.iter(),
-            Access::Write => [].iter(),
-        });
-        if patterns.any(|pattern| pattern.matches(&segments)) {
-            return Ok(());
+        let rule = |kind: RuleKind, patterns: &[PathPattern]| {
+            let covering = patterns.iter().find(|pattern| pattern.matches(&segments))?;
+            Some(Rule::new(kind, covering.written()))
+        };
+        let covering = match access {
+            Access::Read => rule(RuleKind::Read, &self.read).or_else(|| rule(RuleKind::Write, &self.write)),
+            Access::Write => rule(RuleKind::Write, &self.write),
+        };
+        if let Some(rule) = covering {
+            return Ok(rule);
         }
         let message = match access {
             _ if self.is_empty() => "this step is granted no files at all".to_owned(),
@@ -139,6 +157,12 @@ impl FilesystemGrant {
 }
 
 impl PathPattern {
+    /// The author's spelling.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+
     /// The names of the path; `*` and `**` stand as they were written.
     #[must_use]
     pub fn segments(&self) -> &[String] {
@@ -238,7 +262,7 @@ impl FromStr for PathPattern {
         let segments: Vec<String> =
             clean(text).map_err(|why| format!("`{text}`: {why}"))?.into_iter().map(str::to_owned).collect();
         let directory = text.ends_with('/') || text == "." || segments.is_empty();
-        Ok(Self { segments, directory })
+        Ok(Self { segments, directory, written: text.to_owned() })
     }
 }
 
@@ -254,7 +278,7 @@ impl fmt::Display for PathPattern {
 
 impl Serialize for PathPattern {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.written)
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::{Access, FilesystemGrant, PathPattern};
-use crate::{Capability, Refusal};
+use crate::{Capability, Refusal, Rule, RuleKind};
 
 fn read(patterns: &[&str]) -> FilesystemGrant {
     FilesystemGrant::parse(&json!({ "read": patterns })).unwrap()
@@ -75,9 +75,10 @@ fn a_path_that_tries_to_leave_is_no_path() {
 #[test]
 fn what_may_be_written_may_be_read_and_not_the_other_way_round() {
     let grant = FilesystemGrant::parse(&json!({ "read": ["in/"], "write": ["out/"] })).unwrap();
-    assert_eq!(grant.covers(Access::Read, "in/a"), Ok(()));
-    assert_eq!(grant.covers(Access::Read, "out/a"), Ok(()));
-    assert_eq!(grant.covers(Access::Write, "out/a"), Ok(()));
+    let rule = |kind, rule: &str| Ok(Rule { grant: kind, rule: rule.to_owned() });
+    assert_eq!(grant.covers(Access::Read, "in/a"), rule(RuleKind::Read, "in/"));
+    assert_eq!(grant.covers(Access::Read, "out/a"), rule(RuleKind::Write, "out/"));
+    assert_eq!(grant.covers(Access::Write, "out/a"), rule(RuleKind::Write, "out/"));
     assert_eq!(
         grant.covers(Access::Write, "in/a"),
         Err(refusal("write in/a", "it is granted for reading only", Some("filesystem: { write: [in/a] }")))

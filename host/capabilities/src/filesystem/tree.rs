@@ -215,7 +215,7 @@ fn covers_real(grant: &FilesystemGrant, access: Access, path: &str, real: &Path)
         .to_str()
         .ok_or_else(|| Problem::Invalid(format!("`{path}` leads to a name that is not text")))?;
     match grant.covers(access, text) {
-        Ok(()) => Ok(()),
+        Ok(_) => Ok(()),
         Err(refusal) => {
             let why = format!("it leads to `{text}`, and {}", refusal.message);
             Err(Problem::Denied(Box::new(Refusal { grant: refusal.grant.clone(), ..led_astray(path, &why) })))

@@ -1,12 +1,14 @@
 //! What serves the host calls of one plugin call.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 
-use super::{Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
-use crate::{GrantSet, Limits, clock::Time, filesystem::Tree, network::Dialer, secrets::SecretBytes};
+use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
+use crate::{
+    GrantSet, Limits, clock::Time, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
+};
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
 /// other steps need too: with a limit of 1,024 three guests at once leave a quarter.
@@ -31,7 +33,7 @@ pub struct Surroundings {
     /// What counts and keeps.
     pub ledger: Arc<Ledger>,
     /// The environment that a WASI guest sees: the step's `env` and the granted variables of the host.
-    pub env: Arc<BTreeMap<String, String>>,
+    pub env: Arc<Variables>,
 }
 
 /// Serves the host calls of one plugin call; lives in its store and ends with it.
@@ -44,7 +46,7 @@ pub struct Context {
     pub(crate) dialer: Arc<Dialer>,
     pub(crate) time: Arc<dyn Time>,
     pub(crate) ledger: Arc<Ledger>,
-    pub(crate) env: Arc<BTreeMap<String, String>>,
+    pub(crate) env: Arc<Variables>,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
     pub(super) wasi: Option<Box<Wasi>>,
@@ -78,6 +80,11 @@ impl Context {
     #[must_use]
     pub fn ledger(&self) -> &Arc<Ledger> {
         &self.ledger
+    }
+
+    /// Where the use of a rule is written down that is used now.
+    pub(crate) fn booking(&self) -> Booking<'_> {
+        Booking { ledger: &self.ledger, at_ms: self.time.now_ms() }
     }
 
     /// Counts one host call.

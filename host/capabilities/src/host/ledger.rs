@@ -1,10 +1,13 @@
 //! What one plugin call has used and what it asked for in vain.
+//!
+//! Nothing here waits for the end of a call: a rule counts as used when it lets a request through, and its bytes when they
+//! move, so that a call that is given up has left the truth behind.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::{
-    Limits, Refusal,
-    log::{Level, Line, clean_line, clean_lines, shorten},
+    Limits, Refusal, Rule, Use,
+    log::{Level, Line, MAX_LINE, Outflow, marked_lines, shorten},
     secrets::Redactor,
 };
 
@@ -27,6 +30,60 @@ struct State {
     calls: u64,
     record: Record,
     output: u64,
+    outflow: Outflow,
+}
+
+/// Where the use of a rule is written down, and when it was asked for.
+#[derive(Clone, Copy)]
+pub(crate) struct Booking<'a> {
+    pub(crate) ledger: &'a Arc<Ledger>,
+    /// Milliseconds since 1970.
+    pub(crate) at_ms: u64,
+}
+
+impl Booking<'_> {
+    /// `rule` has let a request through.
+    pub(crate) fn used(self, rule: Rule) -> Meter {
+        let uses = &mut self.ledger.state().record.uses;
+        let place = uses.iter().position(|earlier| earlier.rule == rule);
+        let first = Use::first(rule, self.at_ms);
+        let place = match place {
+            Some(place) => {
+                uses[place].add(&first);
+                place
+            }
+            None => {
+                uses.push(first);
+                uses.len() - 1
+            }
+        };
+        Meter { ledger: Arc::clone(self.ledger), place }
+    }
+}
+
+/// Counts the bytes of one use.
+pub(crate) struct Meter {
+    ledger: Arc<Ledger>,
+    place: usize,
+}
+
+impl Meter {
+    /// Bytes that went out.
+    pub(crate) fn sent(&self, bytes: usize) {
+        self.count(|rule| rule.sent = rule.sent.saturating_add(bytes as u64));
+    }
+
+    /// Bytes that came in.
+    pub(crate) fn received(&self, bytes: usize) {
+        self.count(|rule| rule.received = rule.received.saturating_add(bytes as u64));
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Use)) {
+        // Once the call is over and told, nobody asks any more.
+        if let Some(rule) = self.ledger.state().record.uses.get_mut(self.place) {
+            count(rule);
+        }
+    }
 }
 
 /// What is left when the call is over.
@@ -38,6 +95,8 @@ pub struct Record {
     pub dropped: u64,
     /// What it asked for in vain, each once.
     pub refusals: Vec<Refusal>,
+    /// Which rules it used, each once.
+    pub uses: Vec<Use>,
 }
 
 /// The `calls` limit is used up.
@@ -80,7 +139,7 @@ impl Ledger {
     /// Keeps a refusal, unless the same is already there.
     pub fn refuse(&self, refusal: Refusal) {
         let tidy = |text: String| {
-            let mut text = self.redactor.redact(&clean_line(&text)).into_owned();
+            let mut text = self.redactor.redact_line(&text);
             shorten(&mut text, MAX_REQUEST);
             text
         };
@@ -98,20 +157,23 @@ impl Ledger {
 
     /// Keeps what a plugin wrote, line by line.
     pub fn write(&self, level: Level, text: &str) {
-        // Before cleaning for secrets with line breaks, after it for those that were split by control characters.
-        for line in clean_lines(&self.redactor.redact(text)) {
-            let line = Line { level, text: self.redactor.redact(&line).into_owned() };
+        for line in marked_lines(text) {
             let mut state = self.state();
-            let size = line.text.len() as u64 + 1;
+            let size = line.len().min(MAX_LINE) as u64 + 1;
             if state.output + size > self.limits.output {
                 state.record.dropped += 1;
                 continue;
             }
             state.output += size;
-            state.record.lines.push(line.clone());
-            drop(state);
-            (self.on_line)(&line);
+            let lines = state.outflow.push(level, line, &self.redactor);
+            self.keep(state, lines);
         }
+    }
+
+    fn keep(&self, mut state: MutexGuard<'_, State>, lines: Vec<Line>) {
+        state.record.lines.extend_from_slice(&lines);
+        drop(state);
+        lines.iter().for_each(&self.on_line);
     }
 
     /// Bytes that the answer may still have.
@@ -123,6 +185,9 @@ impl Ledger {
     /// What is left when the call is over.
     #[must_use]
     pub fn finish(&self) -> Record {
+        let mut state = self.state();
+        let lines = state.outflow.finish();
+        self.keep(state, lines);
         std::mem::take(&mut self.state().record)
     }
 }
@@ -151,7 +216,7 @@ mod tests {
         let ledger = ledger(Limits::default());
         ledger.write(Level::Info, "\u{1b}[1mlogin hunter2\nhun\u{0}ter2 ::x\n::stop");
         let lines = vec![info("login ***"), info("*** ::x"), info(": :stop")];
-        assert_eq!(ledger.finish(), Record { lines, dropped: 0, refusals: Vec::new() });
+        assert_eq!(ledger.finish(), Record { lines, ..Record::default() });
     }
 
     #[test]
@@ -173,7 +238,7 @@ mod tests {
         assert_eq!(ledger.output_left(), 1);
         assert_eq!(
             ledger.finish(),
-            Record { lines: vec![info("12345678")], dropped: 3, refusals: Vec::new() }
+            Record { lines: vec![info("12345678")], dropped: 3, ..Record::default() }
         );
     }
 

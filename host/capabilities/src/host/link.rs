@@ -11,6 +11,7 @@ use super::{
     Context,
     bindings::runner::plugin::{clock, files, http, log, reveal, secrets, tcp},
     denied::{Denied, Denying},
+    wasi_opens,
 };
 use crate::Capability;
 
@@ -36,6 +37,8 @@ pub fn link<T: HasContext>(linker: &mut Linker<T>, capability: Capability, grant
         (Capability::Tcp, false) => tcp::add_to_linker::<T, Denying>(linker, denied),
         (Capability::Files, true) => files::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
         (Capability::Files, false) => files::add_to_linker::<T, Denying>(linker, denied),
+        // WASI gives it, and only to those that import it.
+        (Capability::Env, _) => Ok(()),
         (Capability::Secrets, true) => secrets::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
         (Capability::Secrets, false) => secrets::add_to_linker::<T, Denying>(linker, denied),
         (Capability::Reveal, true) => reveal::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
@@ -53,7 +56,8 @@ fn denied<T: HasContext>(data: &mut T) -> Denied<'_> {
 /// # Errors
 ///
 /// It is linked already.
-pub fn link_wasi<T: WasiView + WasiHttpView + 'static>(linker: &mut Linker<T>) -> Result<()> {
+pub fn link_wasi<T: HasContext + WasiView + WasiHttpView>(linker: &mut Linker<T>) -> Result<()> {
     wasmtime_wasi::p2::add_to_linker_async(linker)?;
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasi_opens::link(linker)
 }

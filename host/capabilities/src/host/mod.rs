@@ -20,8 +20,10 @@ mod problem;
 #[cfg(test)]
 pub(crate) mod testing;
 mod wasi;
+mod wasi_opens;
 
 pub use context::{Context, Surroundings};
+pub(crate) use ledger::{Booking, Meter};
 pub use ledger::{CallsSpent, Ledger, Record};
 pub use link::{HasContext, link, link_wasi};
 pub use problem::Problem;

@@ -1,12 +1,6 @@
 //! A context for tests of the host side: no component, no clock of this machine.
 
-use std::{
-    collections::BTreeMap,
-    net::IpAddr,
-    path::Path,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use rustls::RootCertStore;
@@ -17,6 +11,7 @@ use super::{Context, Ledger, Surroundings, bindings::runner::plugin::types::Host
 use crate::{
     Limits, Policy, Requested, admit,
     clock::Time,
+    env::Variables,
     filesystem::Tree,
     network::{Dialer, Resolve},
     secrets::{Redactor, SecretBytes},
@@ -57,6 +52,7 @@ pub(crate) struct Builder {
     names: Vec<(&'static str, Vec<IpAddr>)>,
     roots: RootCertStore,
     deadline: Duration,
+    env: Variables,
 }
 
 impl Builder {
@@ -69,6 +65,7 @@ impl Builder {
             names: Vec::new(),
             roots: RootCertStore::empty(),
             deadline: Duration::from_secs(20),
+            env: Variables::default(),
         }
     }
 
@@ -97,13 +94,17 @@ impl Builder {
         self
     }
 
+    pub(crate) fn env(mut self, env: Variables) -> Self {
+        self.env = env;
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     pub(crate) fn build(self) -> Context {
-        static ENV: OnceLock<Arc<BTreeMap<String, String>>> = OnceLock::new();
         let grants = admit(Requested::parse(&self.grants).unwrap(), &Policy::unrestricted()).unwrap();
         let redactor = Arc::new(Redactor::default());
         Context::new(Surroundings {
@@ -115,7 +116,7 @@ impl Builder {
             dialer: Arc::new(Dialer::with(Arc::new(Names(self.names)), self.roots)),
             time: Arc::new(Noon),
             ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
-            env: Arc::clone(ENV.get_or_init(Arc::default)),
+            env: Arc::new(self.env),
         })
     }
 }

@@ -33,9 +33,10 @@ use wasmtime_wasi_http::{
     Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
 };
 
-use super::{Context, Ledger, Problem};
+use super::{Booking, Context, Ledger, Problem, wasi_opens::Opens};
 use crate::{
-    GrantSet,
+    GrantSet, Rule, RuleKind,
+    clock::Time,
     filesystem::Preopens,
     log::{Level, MAX_LINE},
     network::{Dialer, exchange::Outgoing},
@@ -55,6 +56,7 @@ pub(super) struct Wasi {
     ctx: WasiCtx,
     http: WasiHttpCtx,
     hooks: Hooks,
+    opens: Opens,
     /// What a guest gets that has used up its calls: handles lead nowhere in it, so that its next call traps.
     spent: ResourceTable,
     /// Whether it has called since. Not every function takes a handle: the clock, say.
@@ -77,9 +79,11 @@ impl Context {
         for (name, value) in self.env.iter() {
             builder.env(name, value);
         }
-        let (grants, ledger) = (Arc::clone(&self.grants), Arc::clone(&self.ledger));
+        let (grants, ledger, time) =
+            (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.time));
         builder.socket_addr_check(move |address, usage| {
-            let allowed = may_use(&grants, &ledger, address, usage);
+            let booking = Booking { ledger: &ledger, at_ms: time.now_ms() };
+            let allowed = may_use(&grants, booking, address, usage);
             Box::pin(async move { allowed })
         });
         let files = &self.grants.rules().filesystem;
@@ -96,6 +100,7 @@ impl Context {
             grants: Arc::clone(&self.grants),
             ledger: Arc::clone(&self.ledger),
             dialer: Arc::clone(&self.dialer),
+            time: Arc::clone(&self.time),
             deadline: self.deadline,
             // Never more than the guest could hold.
             max_body: MAX_BODY.min(self.limits.memory),
@@ -103,8 +108,9 @@ impl Context {
         };
         let mut spent = ResourceTable::new();
         spent.set_max_capacity(0);
-        let ctx = builder.build();
-        self.wasi = Some(Box::new(Wasi { ctx, http, hooks, spent, overrun: false, _preopens: preopens }));
+        let (ctx, opens) = (builder.build(), Opens::default());
+        self.wasi =
+            Some(Box::new(Wasi { ctx, http, hooks, opens, spent, overrun: false, _preopens: preopens }));
         Ok(self)
     }
 
@@ -113,6 +119,14 @@ impl Context {
     #[must_use]
     pub fn calls_overrun(&self) -> bool {
         self.wasi.as_ref().is_some_and(|wasi| wasi.overrun)
+    }
+
+    /// What the guest has open.
+    pub(super) fn opens(&mut self) -> &mut Opens {
+        let Some(wasi) = &mut self.wasi else {
+            unreachable!("WASI is linked only where `with_wasi` was called");
+        };
+        &mut wasi.opens
     }
 
     /// The WASI part and the table to use; counts one host call.
@@ -141,13 +155,17 @@ impl WasiHttpView for Context {
     }
 }
 
-fn may_use(grants: &GrantSet, ledger: &Ledger, address: SocketAddr, usage: SocketAddrUse) -> bool {
+fn may_use(grants: &GrantSet, booking: Booking<'_>, address: SocketAddr, usage: SocketAddrUse) -> bool {
     match usage {
         SocketAddrUse::TcpConnect => {
             match grants.rules().network.covers_address(address.ip(), address.port()) {
-                Ok(()) => true,
+                Ok(rule) => {
+                    // wasmtime serves the connection itself: its bytes are not counted.
+                    drop(booking.used(Rule::new(RuleKind::Network, rule.written())));
+                    true
+                }
                 Err(refusal) => {
-                    ledger.refuse(*refusal);
+                    booking.ledger.refuse(*refusal);
                     false
                 }
             }
@@ -167,6 +185,7 @@ struct Hooks {
     grants: Arc<GrantSet>,
     ledger: Arc<Ledger>,
     dialer: Arc<Dialer>,
+    time: Arc<dyn Time>,
     deadline: Instant,
     max_body: u64,
     exchanges: Arc<Semaphore>,
@@ -185,10 +204,12 @@ impl WasiHttpHooks for Hooks {
             (Arc::clone(&self.grants), Arc::clone(&self.ledger), Arc::clone(&self.dialer));
         let deadline = self.deadline.min(Instant::now() + time_of(options));
         let (max_body, exchange) = (self.max_body, Arc::clone(&self.exchanges).try_acquire_owned());
+        let at_ms = self.time.now_ms();
         Box::new(async move {
             // Bodies lie outside of the guest's memory: without this a guest could have thousands of them held for it.
             let exchange = exchange.map_err(|_| HttpError::ConnectionLimitReached)?;
-            match send(&grants, &dialer, request, max_body, deadline).await {
+            let booking = Booking { ledger: &ledger, at_ms };
+            match send(&grants, &dialer, request, max_body, deadline, booking).await {
                 Ok(response) => {
                     let response = response.map(|body| held(body, exchange));
                     let done: Box<dyn Future<Output = _> + Send> = Box::new(async { Ok(()) });
@@ -223,6 +244,7 @@ async fn send(
     request: http::Request<WasiBody>,
     max_body: u64,
     deadline: Instant,
+    booking: Booking<'_>,
 ) -> Result<http::Response<WasiBody>, Problem> {
     let (head, body) = request.into_parts();
     let mut outgoing = Outgoing::new(head.method.as_str(), &head.uri.to_string())?;
@@ -242,7 +264,7 @@ async fn send(
     }
     outgoing.body = body.to_bytes();
     outgoing.max_body = max_body;
-    let response = dialer.send(&grants.rules().network, outgoing, deadline).await?;
+    let response = dialer.send(&grants.rules().network, outgoing, deadline, booking).await?;
     let trailers = (!response.trailers.is_empty()).then_some(response.trailers);
     let body = Full::new(Bytes::from(response.body))
         .with_trailers(std::future::ready(trailers.map(Ok)))

@@ -15,6 +15,7 @@ use wasmtime_wasi_http::{Error as HttpError, WasiBody, WasiHttpView as _};
 use super::{Capture, may_use};
 use crate::{
     Capability, Limits, Refusal,
+    env::Variables,
     host::{Context, testing::Builder},
     log::{Level, Line},
 };
@@ -64,7 +65,11 @@ fn sockets_connect_to_named_addresses_and_do_nothing_else() {
     ];
     for (address, usage, allowed) in table {
         let address: SocketAddr = address.parse().unwrap();
-        assert_eq!(may_use(&context.grants, &context.ledger, address, usage), allowed, "{address} {usage:?}");
+        assert_eq!(
+            may_use(&context.grants, context.booking(), address, usage),
+            allowed,
+            "{address} {usage:?}"
+        );
     }
     let requests: Vec<String> =
         context.ledger().finish().refusals.into_iter().map(|refusal| refusal.request).collect();
@@ -180,4 +185,18 @@ async fn a_guest_may_not_hold_many_responses_at_once() {
     responses.pop();
     assert_eq!(ask().await.unwrap().into_body().collect().await.unwrap().to_bytes(), "ok");
     served.await.unwrap();
+}
+
+/// A guest takes its environment as a whole, so each granted variable in it counts; its own are no grant.
+#[tokio::test]
+async fn granted_variables_count_when_the_environment_is_read() {
+    let variable = |name: &str| (name.to_owned(), "x".to_owned());
+    let env = Variables { own: [variable("OWN")].into(), granted: [variable("LANG"), variable("TZ")].into() };
+    let grants = json!({ "env": ["LANG", "TZ", "UNSET"] });
+    let mut context = Builder::new(grants).env(env).build().with_wasi().unwrap();
+    let names: Vec<String> = context.environment().unwrap().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["OWN", "LANG", "TZ"]);
+    let uses: Vec<String> =
+        context.ledger().finish().uses.iter().map(|used| format!("{} {}", used.rule, used.count)).collect();
+    assert_eq!(uses, ["env: LANG 1", "env: TZ 1"]);
 }

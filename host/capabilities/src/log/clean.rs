@@ -7,21 +7,54 @@ pub const MAX_LINE: usize = 8 * 1024;
 /// What CI systems take for a command to themselves wherever it stands in a line: Azure, GitHub's old form, TeamCity.
 const COMMANDS: [&str; 3] = ["##[", "##vso[", "##teamcity["];
 
-/// `text` as one line: no control characters, no terminal escapes, no direction marks, no CI commands; line breaks become
-/// spaces.
-#[must_use]
-pub fn clean_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len().min(MAX_LINE));
-    let mut signs = text.chars().peekable();
-    while let Some(sign) = signs.next() {
-        match sign {
-            '\u{1b}' => skip_escape(&mut signs),
-            '\u{9b}' => skip_control_sequence(&mut signs),
-            '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => line.push(' '),
-            _ if sign.is_control() || is_format(sign) => {}
-            _ => line.push(sign),
+/// Stands in a marked line where a line break or a tab was. No line that is shown holds one.
+pub(crate) const GAP: char = '\0';
+
+/// What is seen of a text at one place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// A sign.
+    Sign(char),
+    /// A line break or a tab: nothing that is written, and it keeps what stands around it apart.
+    Gap,
+}
+
+/// What is left of `text` on a screen, and where it stands in `text`: no control characters, no terminal escapes, no
+/// direction marks.
+pub(crate) fn seen(text: &str) -> impl Iterator<Item = (usize, Seen)> {
+    let mut signs = text.char_indices().peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let (place, sign) = signs.next()?;
+            match sign {
+                '\u{1b}' => skip_escape(&mut signs),
+                '\u{9b}' => skip_control_sequence(&mut signs),
+                '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => return Some((place, Seen::Gap)),
+                _ if sign.is_control() || is_format(sign) => {}
+                _ => return Some((place, Seen::Sign(sign))),
+            }
         }
-    }
+    })
+}
+
+/// `text` as one line in which gaps are still told from spaces, for [`finished`].
+pub(crate) fn marked(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    line.extend(seen(text).map(|(_, seen)| match seen {
+        Seen::Sign(sign) => sign,
+        Seen::Gap => GAP,
+    }));
+    line
+}
+
+/// `text` as marked lines. Empty lines at the end are dropped.
+pub(crate) fn marked_lines(text: &str) -> impl Iterator<Item = String> {
+    text.trim_end().split(['\n', '\u{2028}', '\u{2029}']).map(marked)
+}
+
+/// A marked line as it is shown: gaps become spaces, CI commands are broken up, and it is not too long.
+pub(crate) fn finished(marked: &str) -> String {
+    let mut line = marked.replace(GAP, " ");
     while line.ends_with(' ') {
         line.pop();
     }
@@ -29,9 +62,11 @@ pub fn clean_line(text: &str) -> String {
     disarm(line)
 }
 
-/// `text` as lines, each cleaned. Empty lines at the end are dropped.
-pub fn clean_lines(text: &str) -> impl Iterator<Item = String> {
-    text.trim_end().split(['\n', '\u{2028}', '\u{2029}']).map(clean_line)
+/// `text` as one line: no control characters, no terminal escapes, no direction marks, no CI commands; line breaks become
+/// spaces.
+#[must_use]
+pub fn clean_line(text: &str) -> String {
+    finished(&marked(text))
 }
 
 /// Cuts `text` to at most `most` bytes and says how much is gone.
@@ -47,15 +82,17 @@ pub fn shorten(text: &mut String, most: usize) {
     }
 }
 
+type Signs<'t> = std::iter::Peekable<std::str::CharIndices<'t>>;
+
 /// After ESC: a control sequence, a string that ends with BEL or ESC `\`, or one sign more.
-fn skip_escape(signs: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    match signs.next() {
+fn skip_escape(signs: &mut Signs<'_>) {
+    match signs.next().map(|(_, sign)| sign) {
         Some('[') => skip_control_sequence(signs),
         Some(']' | 'P' | '_' | '^' | 'X') => {
-            while let Some(sign) = signs.next() {
+            while let Some((_, sign)) = signs.next() {
                 if sign == '\u{7}'
                     || sign == '\u{9c}'
-                    || (sign == '\u{1b}' && signs.next_if_eq(&'\\').is_some())
+                    || (sign == '\u{1b}' && signs.next_if(|(_, sign)| *sign == '\\').is_some())
                 {
                     break;
                 }
@@ -70,9 +107,9 @@ fn skip_escape(signs: &mut std::iter::Peekable<std::str::Chars<'_>>) {
 }
 
 /// Parameters up to the final sign; whatever cannot belong to one stays.
-fn skip_control_sequence(signs: &mut std::iter::Peekable<std::str::Chars<'_>>) {
-    while signs.next_if(|sign| matches!(sign, ' '..='?')).is_some() {}
-    let _ = signs.next_if(|sign| matches!(sign, '@'..='~'));
+fn skip_control_sequence(signs: &mut Signs<'_>) {
+    while signs.next_if(|(_, sign)| matches!(sign, ' '..='?')).is_some() {}
+    let _ = signs.next_if(|(_, sign)| matches!(sign, '@'..='~'));
 }
 
 /// Invisible signs that reorder, hide or join what stands around them.
@@ -102,7 +139,7 @@ fn disarm(mut line: String) -> String {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{MAX_LINE, clean_line, clean_lines};
+    use super::{MAX_LINE, Seen, clean_line, finished, marked_lines};
 
     #[test]
     fn what_would_do_something_is_taken_out() {
@@ -144,8 +181,15 @@ mod tests {
 
     #[test]
     fn a_text_becomes_its_lines() {
-        let lines: Vec<String> = clean_lines("one\r\n::two\n\nthree\n\n").collect();
+        let lines: Vec<String> =
+            marked_lines("one\r\n::two\n\nthree\n\n").map(|line| finished(&line)).collect();
         assert_eq!(lines, ["one", ": :two", "", "three"]);
+    }
+
+    #[test]
+    fn what_is_seen_says_where_it_stands() {
+        let seen: Vec<_> = super::seen("a\u{1b}[1mü\tb\u{200b}").collect();
+        assert_eq!(seen, [(0, Seen::Sign('a')), (5, Seen::Sign('ü')), (7, Seen::Gap), (8, Seen::Sign('b'))]);
     }
 
     #[test]

@@ -1,12 +1,16 @@
 //! Lines for the people who run the pipeline. Needs no grant.
 //!
-//! A line is cleaned ([`clean_line`]), its secrets are replaced, and it counts against the step's `output` limit; what
-//! goes beyond is dropped and counted. What a WASI guest writes to stdout and stderr takes the same way.
+//! A line is cleaned ([`clean_line`]), its secrets are replaced, also those that go on in the next line (`outflow.rs`), and
+//! it counts against the step's `output` limit; what goes beyond is dropped and counted. What a WASI guest writes to stdout and stderr takes the same way.
 
 mod clean;
 mod host;
+mod outflow;
 
-pub use clean::{MAX_LINE, clean_line, clean_lines, shorten};
+pub(crate) use clean::{GAP, Seen, marked_lines, seen};
+pub use clean::{MAX_LINE, clean_line, shorten};
+pub(crate) use clean::{finished, marked};
+pub(crate) use outflow::Outflow;
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -22,7 +22,10 @@ use super::{
     resolve::{MAX_ADDRESSES, Resolve, SystemResolver},
     tls::{Purpose, Tls},
 };
-use crate::{Capability, Refusal, host::Problem};
+use crate::{
+    Capability, Refusal, Rule, RuleKind,
+    host::{Booking, Meter, Problem},
+};
 
 /// Opens connections, to judged addresses only.
 pub struct Dialer {
@@ -39,6 +42,8 @@ pub(super) struct Destination<'a> {
     /// Canonical name or address, without brackets.
     pub(super) host: &'a str,
     pub(super) port: u16,
+    /// Where the use of the rule is written down.
+    pub(super) booking: Booking<'a>,
 }
 
 impl Dialer {
@@ -54,13 +59,15 @@ impl Dialer {
         Self { resolver, tls: Tls::trusting(roots) }
     }
 
-    /// Connects to the first judged address that answers.
+    /// Connects to the first judged address that answers. The rule counts as used once the addresses are judged, whoever
+    /// answers then; the meter is for what is said on the connection.
     pub(super) async fn connect(
         &self,
         to: &Destination<'_>,
         deadline: Instant,
-    ) -> Result<TcpStream, Problem> {
+    ) -> Result<(TcpStream, Meter), Problem> {
         let addresses = self.judged_addresses(to, deadline).await?;
+        let meter = to.booking.used(Rule::new(RuleKind::Network, to.rule.written()));
         let mut failed = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
             // A silent address must leave time for those after it.
@@ -70,7 +77,7 @@ impl Dialer {
                 Ok(Ok(stream)) => {
                     // Small writes go out at once: guests write whole messages.
                     drop(stream.set_nodelay(true));
-                    return Ok(stream);
+                    return Ok((stream, meter));
                 }
                 Ok(Err(error)) => failed.push(format!("{address}: {}", reason(&error))),
                 Err(_) if index + 1 == addresses.len() && failed.is_empty() => return Err(Problem::TimedOut),

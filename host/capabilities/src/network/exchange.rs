@@ -18,11 +18,15 @@ use url::Url;
 
 use super::{
     NetworkGrant,
+    counted::Counted,
     dialer::{Destination, Dialer},
     grant::canonical_host,
     tls::Purpose,
 };
-use crate::{Capability, host::Problem};
+use crate::{
+    Capability,
+    host::{Booking, Problem},
+};
 
 /// Longest head of a response: status line and headers.
 const MAX_HEAD: usize = 64 * 1024;
@@ -162,26 +166,27 @@ impl Outgoing {
 }
 
 impl Dialer {
-    /// Sends `request` if `grant` covers it. `deadline` stands over everything.
+    /// Sends `request` if `grant` covers it. `deadline` stands over everything; the use is written down in `booking`.
     pub(crate) async fn send(
         &self,
         grant: &NetworkGrant,
         request: Outgoing,
         deadline: Instant,
+        booking: Booking<'_>,
     ) -> Result<Incoming, Problem> {
         let rule = grant.covers_http(request.method.as_str(), &request.url)?;
         let host = request.host.clone();
-        let to = Destination { capability: Capability::Http, rule, host: &host, port: request.port };
+        let to = Destination { capability: Capability::Http, rule, host: &host, port: request.port, booking };
         let tls = request.url.scheme() == "https";
         let max_body = request.max_body;
         let request = request.into_request()?;
         let start = Instant::now();
-        let stream = self.connect(&to, deadline).await?;
+        let (stream, meter) = self.connect(&to, deadline).await?;
         let exchanged = if tls {
             let stream = self.start_tls(stream, &host, Purpose::Http, deadline).await?;
-            timeout_at(deadline, exchange(stream, request, max_body)).await
+            timeout_at(deadline, exchange(Counted::new(stream, meter), request, max_body)).await
         } else {
-            timeout_at(deadline, exchange(stream, request, max_body)).await
+            timeout_at(deadline, exchange(Counted::new(stream, meter), request, max_body)).await
         };
         let mut response = exchanged.map_err(|_| Problem::TimedOut)??;
         response.elapsed = start.elapsed();

@@ -14,15 +14,27 @@ use crate::{Capability, GrantError, Refusal, pattern};
 #[serde(transparent)]
 pub struct NetworkGrant(pub(super) Vec<NetworkRule>);
 
-/// One rule. Its text form is what a pipeline writes, and reads back as the same rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One rule. It is shown in its one canonical spelling and written down as its author spelled it; both read back as the
+/// same rule.
+#[derive(Debug, Clone)]
 pub struct NetworkRule {
     what: What,
     host: HostPattern,
     port: u16,
     /// Whether a *name* may lead to a private or loopback address. An address written as such speaks for itself.
     private: bool,
+    /// The author's spelling. Says nothing that the rest does not say.
+    written: String,
 }
+
+impl PartialEq for NetworkRule {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { what, host, port, private, written: _ } = self;
+        (what, host, port, private) == (&other.what, &other.host, &other.port, &other.private)
+    }
+}
+
+impl Eq for NetworkRule {}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum What {
@@ -85,7 +97,7 @@ impl NetworkGrant {
     /// Whether any rule is about plain connections.
     #[must_use]
     pub fn has_tcp(&self) -> bool {
-        self.0.iter().any(|rule| rule.what == What::Tcp)
+        self.0.iter().any(NetworkRule::is_tcp)
     }
 
     /// The first rule that covers a request, whose addresses still have to be judged by [`NetworkRule::admits`].
@@ -118,7 +130,7 @@ impl NetworkGrant {
         self.0
             .iter()
             .find(|rule| {
-                rule.what == What::Tcp
+                rule.is_tcp()
                     && rule.port == port
                     && canonical.as_ref().is_ok_and(|host| rule.host.covers(host))
             })
@@ -140,7 +152,7 @@ impl NetworkGrant {
     /// # Errors
     ///
     /// The refusal for the operator, with a rule to paste.
-    pub fn covers_address(&self, address: IpAddr, port: u16) -> Result<(), Box<Refusal>> {
+    pub fn covers_address(&self, address: IpAddr, port: u16) -> Result<&NetworkRule, Box<Refusal>> {
         let by_address = self.covers_tcp(&address.to_string(), port);
         let rule = match reach(address) {
             Reach::Loopback => {
@@ -148,7 +160,7 @@ impl NetworkGrant {
             }
             Reach::Public | Reach::Private | Reach::Metadata | Reach::Unusable => by_address,
         }?;
-        rule.admits(address).map_err(|message| {
+        rule.admits(address).map(|()| rule).map_err(|message| {
             let request = format!("tcp://{}", std::net::SocketAddr::new(address, port));
             Box::new(Refusal { capability: Capability::Tcp, request, message, grant: None })
         })
@@ -195,6 +207,17 @@ fn shown_url(url: &Url) -> String {
 }
 
 impl NetworkRule {
+    /// The author's spelling.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// Whether it is about plain connections.
+    pub(crate) fn is_tcp(&self) -> bool {
+        self.what == What::Tcp
+    }
+
     fn covers_http(&self, wanted: &str, url: &Url) -> bool {
         let What::Http { methods, tls, path } = &self.what else { return false };
         let scheme = if *tls { "https" } else { "http" };
@@ -343,30 +366,31 @@ impl FromStr for NetworkRule {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let mut words: Vec<&str> = text.split_ascii_whitespace().collect();
+        let written = words.join(" ");
         let private = words.last() == Some(&"private");
         if private {
             words.pop();
         }
         match words.as_slice() {
             [address] => match address.strip_prefix("tcp://") {
-                Some(rest) => parse_tcp(rest, private),
+                Some(rest) => parse_tcp(rest, private, written),
                 None if address.contains("://") => Err(format!(
                     "`{address}` names no method: write `GET {address}`, or `* {address}` for all methods"
                 )),
                 None => Err(format!("`{address}` is not a rule")),
             },
-            [methods, url] => parse_http(methods, url, private),
+            [methods, url] => parse_http(methods, url, private, written),
             _ => Err(format!("`{text}` is not a rule")),
         }
     }
 }
 
-fn parse_tcp(rest: &str, private: bool) -> Result<NetworkRule, String> {
+fn parse_tcp(rest: &str, private: bool, written: String) -> Result<NetworkRule, String> {
     let (host, port) = rest
         .rsplit_once(':')
         .ok_or_else(|| format!("`tcp://{rest}` needs a port, as in `tcp://redis:6379`"))?;
     let port = parse_port(port)?;
-    Ok(NetworkRule { what: What::Tcp, host: HostPattern::parse(host)?, port, private })
+    Ok(NetworkRule { what: What::Tcp, host: HostPattern::parse(host)?, port, private, written })
 }
 
 fn parse_port(text: &str) -> Result<u16, String> {
@@ -376,7 +400,7 @@ fn parse_port(text: &str) -> Result<u16, String> {
         .ok_or_else(|| format!("`{text}` is not a port (1 to 65535)"))
 }
 
-fn parse_http(methods: &str, url: &str, private: bool) -> Result<NetworkRule, String> {
+fn parse_http(methods: &str, url: &str, private: bool, written: String) -> Result<NetworkRule, String> {
     let methods: Vec<String> = match methods {
         "*" => Vec::new(),
         list => list.split(',').map(str::to_owned).collect(),
@@ -408,6 +432,7 @@ fn parse_http(methods: &str, url: &str, private: bool) -> Result<NetworkRule, St
         host: HostPattern::parse(host)?,
         port,
         private,
+        written,
     })
 }
 
@@ -451,7 +476,7 @@ impl fmt::Display for NetworkRule {
 
 impl Serialize for NetworkRule {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.written)
     }
 }
 

@@ -21,14 +21,14 @@ use super::{
 use crate::{
     Capability,
     host::{
-        Context, Problem,
+        Context, Meter, Problem,
         bindings::runner::plugin::{
             http::{self, Header, Request, Response},
             tcp::{self, TlsFacts},
             types::HostError,
         },
     },
-    secrets::{Redactor, Secret},
+    secrets::Secret,
 };
 
 /// For a guest that names no time.
@@ -44,6 +44,7 @@ const MAX_CONNECTIONS: usize = 16;
 pub struct Connection {
     stream: Stream,
     timeout: Duration,
+    meter: Meter,
 }
 
 enum Stream {
@@ -82,10 +83,10 @@ impl Context {
         // Never more than the guest could hold.
         outgoing.max_body = request.max_body_bytes.map_or(DEFAULT_BODY, u64::from).min(self.limits.memory);
         let deadline = self.deadline_in(request.timeout_ms);
-        let response = self.dialer.send(&self.grants.rules().network, outgoing, deadline).await?;
+        let response =
+            self.dialer.send(&self.grants.rules().network, outgoing, deadline, self.booking()).await?;
         // A server that sends back what it was sent would hand the guest what only the host may know.
-        let mask = Redactor::new(used.iter().map(Secret::bytes));
-        Ok(shown(response, &mask))
+        Ok(shown(response, &used))
     }
 
     fn deadline_in(&self, milliseconds: Option<u32>) -> Instant {
@@ -94,21 +95,19 @@ impl Context {
     }
 }
 
-fn shown(response: Incoming, mask: &Redactor) -> Response {
+fn shown(response: Incoming, used: &[Secret]) -> Response {
+    let masked = |bytes: Vec<u8>| used.iter().fold(bytes, |bytes, secret| secret.mask().redact_bytes(bytes));
     let list = |headers: &HeaderMap| {
         headers
             .iter()
-            .map(|(name, value)| Header {
-                name: name.to_string(),
-                value: mask.redact_bytes(value.as_bytes().to_vec()),
-            })
+            .map(|(name, value)| Header { name: name.to_string(), value: masked(value.as_bytes().to_vec()) })
             .collect()
     };
     Response {
         status: response.status.as_u16(),
         headers: list(&response.headers),
         trailers: list(&response.trailers),
-        body: mask.redact_bytes(response.body),
+        body: masked(response.body),
         elapsed_us: u64::try_from(response.elapsed.as_micros()).unwrap_or(u64::MAX),
     }
 }
@@ -141,11 +140,17 @@ impl Context {
         if self.connections >= MAX_CONNECTIONS {
             return Err(Problem::BudgetExceeded(format!("more than {MAX_CONNECTIONS} connections at once")));
         }
-        let to = Destination { capability: Capability::Tcp, rule, host: &canonical, port };
-        let stream = self.dialer.connect(&to, self.deadline_in(timeout_ms)).await?;
+        let to = Destination {
+            capability: Capability::Tcp,
+            rule,
+            host: &canonical,
+            port,
+            booking: self.booking(),
+        };
+        let (stream, meter) = self.dialer.connect(&to, self.deadline_in(timeout_ms)).await?;
         self.connections += 1;
         let timeout = timeout_ms.map_or(DEFAULT_TIMEOUT, |ms| Duration::from_millis(ms.into()));
-        Ok(Connection { stream: Stream::Plain(stream), timeout })
+        Ok(Connection { stream: Stream::Plain(stream), timeout, meter })
     }
 }
 
@@ -228,7 +233,9 @@ impl Connection {
             }
             Stream::LookedAt | Stream::Broken => return Err(self.no_stream()),
         };
-        written.map_err(|_| Problem::TimedOut)?.map_err(|error| Problem::Unavailable(reason(&error)))
+        written.map_err(|_| Problem::TimedOut)?.map_err(|error| Problem::Unavailable(reason(&error)))?;
+        self.meter.sent(data.len());
+        Ok(())
     }
 
     async fn read(&mut self, max: u32, step_deadline: Instant) -> Result<Vec<u8>, Problem> {
@@ -246,6 +253,7 @@ impl Connection {
             Stream::LookedAt | Stream::Broken => return Err(self.no_stream()),
         };
         read.map_err(|_| Problem::TimedOut)?.map_err(|error| Problem::Unavailable(reason(&error)))?;
+        self.meter.received(buffer.len());
         Ok(buffer)
     }
 

@@ -9,6 +9,8 @@
 
 pub mod address;
 #[cfg(feature = "host")]
+mod counted;
+#[cfg(feature = "host")]
 mod dialer;
 #[cfg(feature = "host")]
 pub(crate) mod exchange;

@@ -1,34 +1,45 @@
 //! `runner:plugin/secrets` and `runner:plugin/reveal`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 use wasmtime::{Result, component::Resource};
 
 use crate::{
-    Capability, Refusal,
+    Capability, Refusal, Rule, RuleKind,
     host::{
         Context, Problem,
         bindings::runner::plugin::{reveal, secrets, types::HostError},
     },
+    secrets::Redactor,
 };
 
 /// A secret in the hand of a guest: a name, and bytes that only the host looks at.
 #[derive(Clone)]
 pub struct Secret {
     name: Arc<str>,
-    bytes: Arc<[u8]>,
+    kept: Arc<Kept>,
 }
 
 /// The bytes of the secrets that one step may use.
 #[derive(Clone, Default)]
-pub struct SecretBytes(BTreeMap<Arc<str>, Arc<[u8]>>);
+pub struct SecretBytes(BTreeMap<Arc<str>, Arc<Kept>>);
+
+/// The bytes of a secret, and what finds them again in what a server sends back: made once for all calls.
+struct Kept {
+    bytes: Box<[u8]>,
+    mask: OnceLock<Redactor>,
+}
 
 impl SecretBytes {
     /// Adds a secret.
     pub fn insert(&mut self, name: &str, bytes: &[u8]) {
-        self.0.insert(name.into(), bytes.into());
+        let kept = Kept { bytes: bytes.into(), mask: OnceLock::new() };
+        self.0.insert(name.into(), Arc::new(kept));
     }
 }
 
@@ -38,7 +49,12 @@ impl Secret {
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.kept.bytes
+    }
+
+    /// Finds this secret.
+    pub(crate) fn mask(&self) -> &Redactor {
+        self.kept.mask.get_or_init(|| Redactor::new([self.bytes()]))
     }
 }
 
@@ -70,10 +86,11 @@ impl Context {
         if !self.grants.rules().secrets.covers(name) {
             return Err(Problem::Denied(Box::new(refused(Capability::Secrets, name))));
         }
-        let (name, bytes) = self.secrets.0.get_key_value(name).ok_or_else(|| {
+        let (name, kept) = self.secrets.0.get_key_value(name).ok_or_else(|| {
             Problem::Unavailable(format!("`{name}` is granted, but it is not among the step's `secrets`"))
         })?;
-        Ok(Secret { name: Arc::clone(name), bytes: Arc::clone(bytes) })
+        drop(self.booking().used(Rule::new(RuleKind::Secret, &**name)));
+        Ok(Secret { name: Arc::clone(name), kept: Arc::clone(kept) })
     }
 }
 
@@ -88,6 +105,7 @@ pub(crate) fn refused(capability: Capability, name: &str) -> Refusal {
         | Capability::Http
         | Capability::Tcp
         | Capability::Files
+        | Capability::Env
         | Capability::Secrets => (format!("use the secret `{name}`"), format!("secrets: [{name}]")),
     };
     let message = "its `secrets` grant does not name this".to_owned();
@@ -123,6 +141,7 @@ impl Context {
         if !self.grants.rules().secrets.reveals(&secret.name) {
             return Err(Problem::Denied(Box::new(refused(Capability::Reveal, &secret.name))));
         }
+        drop(self.booking().used(Rule::new(RuleKind::Reveal, &*secret.name)));
         String::from_utf8(secret.bytes().to_vec())
             .map_err(|_| Problem::Invalid(format!("`{}` is not text", secret.name)))
     }

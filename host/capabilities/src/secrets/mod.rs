@@ -4,6 +4,8 @@
 //! sends back of a secret that it was sent is masked before the guest reads it, and whatever leaves the sandbox goes
 //! through the [`Redactor`].
 
+#[cfg(feature = "host")]
+mod forms;
 mod grant;
 #[cfg(feature = "host")]
 mod host;
@@ -19,4 +21,6 @@ pub(crate) use host::refused;
 #[cfg(feature = "host")]
 pub use host::{Secret, SecretBytes};
 #[cfg(feature = "host")]
-pub use redactor::{MASK, Redactor};
+pub use redactor::{MASK, Redactor, SHORTEST_SECRET};
+#[cfg(feature = "host")]
+pub(crate) use redactor::{join, masked};

@@ -1,34 +1,40 @@
 //! Takes secrets out of whatever leaves a sandbox.
 //!
-//! A secret is looked for as it is and in the forms in which it tends to leak by accident: Base64 (also when it stands in
-//! the middle of something longer), hexadecimal, URL-encoded, JSON-escaped, and line by line if it has several. This is a net
-//! under the real wall, which is that a plugin without `reveal` never gets the bytes; it cannot catch a plugin that has
-//! them and means to hide them.
+//! A secret is looked for as it is and in the forms in which it tends to leak by accident (`forms.rs`), in a text as it is and in
+//! what a screen shows of it: control characters between its signs hide nothing. All forms of all secrets are
+//! looked for in one pass, and wherever some of them overlap, all that they cover is replaced.
+//!
+//! This is a net under the real wall, which is that a plugin without `reveal` never gets the bytes; it cannot catch a
+//! plugin that has them and means to hide them.
 
-use std::{borrow::Cow, fmt::Write as _};
+use std::{borrow::Cow, ops::Range};
 
-use base64::Engine as _;
-use memchr::memmem;
+use aho_corasick::{AhoCorasick, MatchKind};
+
+use super::forms;
+use crate::log::{GAP, Seen, finished, marked, seen};
 
 /// What stands where a secret was.
 pub const MASK: &str = "***";
 
-/// Encoded forms of anything shorter would be found in ordinary text.
-const SHORTEST_ENCODED: usize = 4;
-/// A line of a secret that is worth finding alone.
-const SHORTEST_LINE: usize = 8;
+/// The shortest secret that a run takes. Whatever is shorter is found all over ordinary text, and told by where it is missing.
+pub const SHORTEST_SECRET: usize = 4;
 
 /// Knows the secrets of a run in all forms in which they are looked for.
 #[derive(Default)]
-pub struct Redactor {
-    /// Longest first, so that a form that holds another is replaced as a whole.
-    patterns: Vec<memmem::Finder<'static>>,
+pub struct Redactor(Option<Forms>);
+
+struct Forms {
+    /// Sorted, each once.
+    patterns: Vec<Vec<u8>>,
+    finder: AhoCorasick,
+    longest: usize,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Never the patterns: they are the secrets.
-        write!(f, "Redactor({} patterns)", self.patterns.len())
+        write!(f, "Redactor({} patterns)", self.0.as_ref().map_or(0, |forms| forms.patterns.len()))
     }
 }
 
@@ -36,189 +42,147 @@ impl Redactor {
     /// Prepares to look for `secrets`.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut forms: Vec<Vec<u8>> = secrets.into_iter().flat_map(forms_of).collect();
-        forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        forms.dedup();
-        Self { patterns: forms.iter().map(|form| memmem::Finder::new(form).into_owned()).collect() }
+        let mut patterns: Vec<Vec<u8>> = secrets.into_iter().flat_map(forms::of).collect();
+        patterns.sort_unstable();
+        patterns.dedup();
+        let Some(longest) = patterns.iter().map(Vec::len).max() else { return Self(None) };
+        let finder = AhoCorasick::builder().match_kind(MatchKind::Standard).build(&patterns);
+        let Ok(finder) = finder else {
+            unreachable!("it takes 2^31 states, and a secret has at most 64 KiB");
+        };
+        Self(Some(Forms { patterns, finder, longest }))
     }
 
     /// `text` with every secret replaced by [`MASK`].
     #[must_use]
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        match self.replaced(text.as_bytes()) {
-            None => Cow::Borrowed(text),
-            Some(bytes) => Cow::Owned(String::from_utf8_lossy(&bytes).into_owned()),
+        let places = self.places_in_text(text);
+        if places.is_empty() {
+            return Cow::Borrowed(text);
         }
+        let replaced = replaced(text.as_bytes(), &places);
+        Cow::Owned(String::from_utf8_lossy(&replaced).into_owned())
     }
 
     /// `bytes` with every secret replaced by [`MASK`].
     #[must_use]
     pub fn redact_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        self.replaced(&bytes).unwrap_or(bytes)
+        let places = self.places(&bytes);
+        if places.is_empty() { bytes } else { replaced(&bytes, &places) }
+    }
+
+    /// `text` as one clean line ([`clean_line`](crate::log::clean_line)) with every secret replaced by [`MASK`].
+    #[must_use]
+    pub fn redact_line(&self, text: &str) -> String {
+        let marked = marked(text);
+        let seen: Vec<u8> = marked.bytes().filter(|byte| *byte != GAP as u8).collect();
+        finished(&masked(&marked, &self.places(&seen), 0))
     }
 
     /// Whether a secret stands in `text`.
     #[must_use]
     pub fn finds(&self, text: &str) -> bool {
-        self.patterns.iter().any(|pattern| pattern.find(text.as_bytes()).is_some())
+        !self.places_in_text(text).is_empty()
     }
 
-    fn replaced(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        let mut current: Option<Vec<u8>> = None;
-        for pattern in &self.patterns {
-            let text = current.as_deref().unwrap_or(bytes);
-            let mut places = pattern.find_iter(text).peekable();
-            if places.peek().is_none() {
-                continue;
-            }
-            let mut replaced = Vec::with_capacity(text.len());
-            let mut from = 0;
-            for place in places {
-                replaced.extend_from_slice(&text[from..place]);
-                replaced.extend_from_slice(MASK.as_bytes());
-                from = place + pattern.needle().len();
-            }
-            replaced.extend_from_slice(&text[from..]);
-            current = Some(replaced);
+    /// How far back from its last byte a secret can begin.
+    pub(crate) fn reach(&self) -> usize {
+        self.0.as_ref().map_or(0, |forms| forms.longest - 1)
+    }
+
+    /// Where secrets stand in `bytes`: in order, apart from each other.
+    pub(crate) fn places(&self, bytes: &[u8]) -> Vec<Range<usize>> {
+        let Some(forms) = &self.0 else { return Vec::new() };
+        let mut places: Vec<Range<usize>> =
+            forms.finder.find_overlapping_iter(bytes).map(|found| found.range()).collect();
+        join(&mut places);
+        places
+    }
+
+    /// The length of the longest end of `bytes` with which a secret may begin.
+    pub(crate) fn open_end(&self, bytes: &[u8]) -> usize {
+        let Some(forms) = &self.0 else { return 0 };
+        let most = bytes.len().min(forms.longest - 1);
+        let begins = |end: &[u8]| {
+            let next = forms.patterns.partition_point(|pattern| pattern.as_slice() <= end);
+            forms.patterns.get(next).is_some_and(|pattern| pattern.starts_with(end))
+        };
+        (1..=most).rev().find(|length| begins(&bytes[bytes.len() - length..])).unwrap_or(0)
+    }
+
+    /// Where secrets stand in `text`, as it is and as it is seen.
+    fn places_in_text(&self, text: &str) -> Vec<Range<usize>> {
+        let mut places = self.places(text.as_bytes());
+        let plain = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+        if self.0.is_none() || text.bytes().all(plain) {
+            return places;
         }
-        current
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut origins = Vec::with_capacity(text.len());
+        for (place, what) in seen(text) {
+            let Seen::Sign(sign) = what else { continue };
+            bytes.extend_from_slice(sign.encode_utf8(&mut [0; 4]).as_bytes());
+            origins.resize(bytes.len(), place);
+        }
+        let end =
+            |last: usize| origins[last] + text[origins[last]..].chars().next().map_or(1, char::len_utf8);
+        places.extend(self.places(&bytes).into_iter().map(|place| origins[place.start]..end(place.end - 1)));
+        join(&mut places);
+        places
     }
 }
 
-/// The secret as it is and in every encoding, each once or more.
-fn forms_of(secret: &[u8]) -> Vec<Vec<u8>> {
-    if secret.is_empty() {
-        return Vec::new();
-    }
-    let mut forms = vec![secret.to_vec()];
-    if let Ok(text) = std::str::from_utf8(secret) {
-        let lines = text.lines().map(str::trim);
-        forms.extend(lines.filter(|line| line.len() >= SHORTEST_LINE).map(|line| line.as_bytes().to_vec()));
-    }
-    if secret.len() < SHORTEST_ENCODED {
-        return forms;
-    }
-    let mut encoded = vec![hex(secret, false), hex(secret, true)];
-    encoded.extend(base64_forms(secret));
-    encoded.extend(
-        [(false, false), (false, true), (true, false), (true, true)]
-            .map(|(upper, plus)| percent(secret, upper, plus)),
-    );
-    if let Ok(text) = std::str::from_utf8(secret) {
-        let quoted = serde_json::Value::from(text).to_string();
-        encoded.push(quoted[1..quoted.len() - 1].to_owned());
-    }
-    forms.extend(encoded.into_iter().map(String::into_bytes));
-    forms
+/// Puts places in order, and those that overlap or touch together.
+pub(crate) fn join(places: &mut Vec<Range<usize>>) {
+    places.sort_unstable_by_key(|place| (place.start, place.end));
+    places.dedup_by(|later, earlier| {
+        let joined = later.start <= earlier.end;
+        if joined {
+            earlier.end = earlier.end.max(later.end);
+        }
+        joined
+    });
 }
 
-/// The part of every Base64 text around the secret that depends on the secret alone: three alignments, two alphabets.
-fn base64_forms(secret: &[u8]) -> Vec<String> {
-    let mut forms = Vec::new();
-    for engine in
-        [base64::engine::general_purpose::STANDARD_NO_PAD, base64::engine::general_purpose::URL_SAFE_NO_PAD]
-    {
-        for before in 0..3_usize {
-            let mut padded = vec![0; before];
-            padded.extend_from_slice(secret);
-            let text = engine.encode(&padded);
-            // Signs that carry bits of what stands before; and at the end of what follows.
-            let start = (before * 8).div_ceil(6);
-            let end = padded.len() * 8 / 6;
-            if end > start && end - start >= SHORTEST_ENCODED {
-                forms.push(text[start..end].to_owned());
+fn replaced(bytes: &[u8], places: &[Range<usize>]) -> Vec<u8> {
+    let mut replaced = Vec::with_capacity(bytes.len());
+    let mut from = 0;
+    for place in places {
+        replaced.extend_from_slice(&bytes[from..place.start]);
+        replaced.extend_from_slice(MASK.as_bytes());
+        from = place.end;
+    }
+    replaced.extend_from_slice(&bytes[from..]);
+    replaced
+}
+
+/// A marked line without the signs that stand at `places` of a text in which the line, without its gaps, begins at `start`.
+pub(crate) fn masked(marked: &str, places: &[Range<usize>], start: usize) -> String {
+    let mut out = String::with_capacity(marked.len());
+    let mut at = start;
+    let mut places = places[places.partition_point(|place| place.end <= start)..].iter().peekable();
+    let mut shown = None;
+    for sign in marked.chars() {
+        while places.next_if(|place| place.end <= at).is_some() {}
+        let inside = places.peek().filter(|place| place.start < at + sign.len_utf8());
+        match (inside, sign) {
+            // A gap inside goes with what is around it; one in front of it stays.
+            (Some(place), GAP) if place.start < at => {}
+            (_, GAP) => out.push(GAP),
+            (Some(place), _) if shown == Some(place.start) => {}
+            (Some(place), _) => {
+                shown = Some(place.start);
+                out.push_str(MASK);
             }
+            (None, _) => out.push(sign),
+        }
+        if sign != GAP {
+            at += sign.len_utf8();
         }
     }
-    forms
-}
-
-fn hex(secret: &[u8], upper: bool) -> String {
-    secret.iter().fold(String::with_capacity(secret.len() * 2), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = if upper { write!(text, "{byte:02X}") } else { write!(text, "{byte:02x}") };
-        text
-    })
-}
-
-fn percent(secret: &[u8], upper: bool, plus: bool) -> String {
-    secret.iter().fold(String::with_capacity(secret.len() * 3), |mut text, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(char::from(*byte))
-            }
-            b' ' if plus => text.push('+'),
-            _ => {
-                let _ = if upper { write!(text, "%{byte:02X}") } else { write!(text, "%{byte:02x}") };
-            }
-        }
-        text
-    })
+    out
 }
 
 #[cfg(test)]
-mod tests {
-    use base64::Engine as _;
-
-    use super::Redactor;
-
-    const SECRET: &str = "hunter2/with+signs";
-
-    fn redactor() -> Redactor {
-        Redactor::new([SECRET.as_bytes()])
-    }
-
-    #[test]
-    fn a_secret_is_replaced_in_every_form_in_which_it_leaks() {
-        let table = [
-            format!("token={SECRET}!"),
-            "token=68756e746572322f776974682b7369676e73!".to_owned(),
-            "token=68756E746572322F776974682B7369676E73!".to_owned(),
-            "token=hunter2%2Fwith%2Bsigns!".to_owned(),
-            "token=hunter2%2fwith%2bsigns!".to_owned(),
-        ];
-        for text in table {
-            assert_eq!(redactor().redact(&text), "token=***!");
-        }
-    }
-
-    #[test]
-    fn base64_is_found_wherever_the_secret_stands_in_what_was_encoded() {
-        for user in ["", "a", "ab", "abc", "abcd"] {
-            let text = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{SECRET}\n"));
-            assert!(redactor().redact(&text).contains("***"), "{user}: {text}");
-            assert!(redactor().finds(&text));
-        }
-    }
-
-    #[test]
-    fn the_lines_of_a_secret_are_found_one_by_one() {
-        let redactor =
-            Redactor::new(["-----BEGIN KEY-----\nMIIEvQIBADANBgkq\n-----END KEY-----\n".as_bytes()]);
-        assert_eq!(redactor.redact("read MIIEvQIBADANBgkq from disk"), "read *** from disk");
-    }
-
-    #[test]
-    fn other_text_stays_as_it_is() {
-        assert_eq!(redactor().redact("nothing here"), "nothing here");
-        assert!(!redactor().finds("nothing here"));
-        assert_eq!(Redactor::new([b"".as_slice()]).redact("nothing here"), "nothing here");
-    }
-
-    #[test]
-    fn a_secret_that_holds_another_is_replaced_as_a_whole() {
-        let redactor = Redactor::new([b"pass".as_slice(), b"password".as_slice()]);
-        assert_eq!(redactor.redact("password pass"), "*** ***");
-    }
-
-    #[test]
-    fn bytes_that_are_no_text_are_looked_through_too() {
-        let redactor = Redactor::new([[0xff, 0xfe, 1, 2].as_slice()]);
-        assert_eq!(redactor.redact_bytes(vec![9, 0xff, 0xfe, 1, 2, 9]), b"\x09***\x09");
-    }
-
-    #[test]
-    fn printing_it_shows_no_secret() {
-        assert!(!format!("{:?}", redactor()).contains("hunter2"));
-    }
-}
+#[path = "redactor_tests.rs"]
+mod tests;

@@ -65,6 +65,7 @@ fn check_open(records: &[Record], step: &str, run: runner_model::RunId) -> Resul
             | Entry::StepEnded { .. }
             | Entry::StepSkipped { .. }
             | Entry::CapabilityDenied { .. }
+            | Entry::GrantsUsed { .. }
             | Entry::CancelRequested { .. }
             | Entry::UnwindStarted { .. }
             | Entry::UndoStarted { .. }

@@ -38,6 +38,7 @@ pub(crate) struct Work {
 /// A secret that is not there, or every plugin that cannot be used. Nothing was started.
 pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) -> Result<Host, CommandError> {
     let secrets = secrets::read(&plan.header, &environment.variables)?;
+    secrets::keep_out(plan, &secrets)?;
     let options = HostOptions { env: environment.variables.clone(), secrets };
     let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
     let loaded = session

@@ -8,6 +8,7 @@ use crate::{
     args::{GraphArgs, GraphFormat},
     environment::Environment,
     error::CommandError,
+    secrets,
     session::Session,
     source,
 };
@@ -17,9 +18,10 @@ pub(crate) fn graph(args: &GraphArgs, environment: &Environment) -> Result<ExitC
     let session = Session::start(args.pipeline.cache_dir.as_deref(), environment)?;
     let granted = source::checked(&args.pipeline, &session)?;
     let plan = source::planned(granted, &source::given(&args.given), environment)?.plan;
-    print::text(&match args.format {
+    let redactor = secrets::redactor(&plan.header, &environment.variables);
+    print::text(&redactor.redact(&match args.format {
         GraphFormat::Svg => report::svg(&plan),
         GraphFormat::Mermaid => report::mermaid(&plan),
         GraphFormat::Dot => report::dot(&plan),
-    })
+    }))
 }

@@ -8,6 +8,7 @@ use crate::{
     args::{Output, PlanArgs},
     environment::Environment,
     error::CommandError,
+    secrets,
     session::Session,
     source,
 };
@@ -17,8 +18,9 @@ pub(crate) fn plan(args: &PlanArgs, environment: &Environment) -> Result<ExitCod
     let session = Session::start(args.pipeline.cache_dir.as_deref(), environment)?;
     let granted = source::checked(&args.pipeline, &session)?;
     let plan = source::planned(granted, &source::given(&args.given), environment)?.plan;
-    match args.output {
-        Output::Text => print::text(&report::text(&plan, &environment.stdout_style)),
-        Output::Json => print::json(&report::to_json(&plan)),
-    }
+    let redactor = secrets::redactor(&plan.header, &environment.variables);
+    print::text(&redactor.redact(&match args.output {
+        Output::Text => report::text(&plan, &environment.stdout_style),
+        Output::Json => format!("{:#}\n", report::to_json(&plan)),
+    }))
 }

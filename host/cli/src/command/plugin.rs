@@ -1,7 +1,10 @@
 //! `runner plugin inspect`.
 
+use std::path::Path;
+
 use runner_model::ExitCode;
-use serde_json::json;
+use runner_report::inspect::{self, Component};
+use serde_json::Value;
 
 use super::print;
 use crate::{
@@ -13,61 +16,55 @@ use crate::{
 
 /// Works with components.
 pub(crate) fn plugin(command: &PluginCommand, environment: &Environment) -> Result<ExitCode, CommandError> {
-    let PluginCommand::Inspect { file, output } = command;
+    let PluginCommand::Inspect { files, output } = command;
     let session = Session::start(None, environment)?;
-    let inspection = session.handle.block_on(session.loader.inspect(file)).map_err(|error| {
-        CommandError::Inspect { path: file.clone(), message: error.to_string(), help: Some(error.help()) }
-    })?;
-    let manifest = &inspection.manifest;
-    if *output == Output::Json {
-        return print::json(&json!({
-            "digest": inspection.digest,
-            "size": inspection.size,
-            "kind": inspection.kind,
-            "name": manifest.name,
-            "version": manifest.version,
-            "summary": manifest.summary,
-            "imports": inspection.imports,
-            "wasi": inspection.wasi,
-            "outputs": manifest.outputs,
-            "config_schema": manifest.config_schema,
-        }));
-    }
-    let asks: Vec<&str> = inspection
-        .imports
-        .iter()
-        .filter(|capability| capability.grant_key().is_some())
-        .map(|capability| capability.interface())
-        .collect();
-    let or_nothing = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-    let outputs: Vec<&str> = manifest.outputs.iter().map(String::as_str).collect();
-    let wasi: Vec<&str> = inspection.wasi.iter().map(String::as_str).collect();
-    let mut text = format!(
-        "{} {}: {}\n  kind     {}\n  digest   {}\n  size     {} bytes\n  asks for {}\n",
-        manifest.name,
-        manifest.version,
-        manifest.summary,
-        inspection.kind.as_str(),
-        inspection.digest,
-        inspection.size,
-        or_nothing(&asks),
-    );
-    if !wasi.is_empty() {
-        text.push_str(&format!("  wasi     {}\n", wasi.join(", ")));
-    }
-    text.push_str(&format!("  outputs  {}\n", or_nothing(&outputs)));
-    let grants: Vec<&str> = inspection
-        .imports
-        .iter()
-        .map(|capability| capability.example())
-        .filter(|example| !example.is_empty())
-        .collect();
-    if !grants.is_empty() {
-        text.push_str("\na step would have to grant, for example:\n  grants:\n");
-        for grant in grants {
-            text.push_str(&format!("    {grant}\n"));
+    let mut components = Vec::new();
+    let mut worst = ExitCode::Succeeded;
+    for file in files {
+        match component(&session, file) {
+            Ok(component) => components.push(component),
+            Err(error) if files.len() == 1 => return Err(error),
+            Err(error) => {
+                environment.tell(&error.render(environment));
+                worst = error.exit();
+            }
         }
     }
-    text.push_str(&format!("\nconfiguration (`with`), as JSON Schema:\n{:#}\n", manifest.config_schema));
-    print::text(&text)
+    match (output, components.as_slice()) {
+        (Output::Json, [one]) if files.len() == 1 => print::json(&inspect::to_json(one))?,
+        (Output::Json, several) => {
+            print::json(&Value::Array(several.iter().map(inspect::to_json).collect()))?
+        }
+        (Output::Text, several) => {
+            let texts: Vec<String> =
+                several.iter().map(|one| inspect::text(one, &environment.stdout_style)).collect();
+            print::text(&texts.join("\n"))?
+        }
+    };
+    Ok(worst)
+}
+
+fn component(session: &Session, file: &Path) -> Result<Component, CommandError> {
+    let inspected = session.handle.block_on(async {
+        let inspection = session.loader.inspect(file).await?;
+        Ok((inspection, session.loader.compiled_size(file).await?))
+    });
+    let (inspection, compiled_size) = inspected.map_err(|error: runner_wasm::LoadError| {
+        CommandError::Inspect { path: file.to_owned(), message: error.to_string(), help: Some(error.help()) }
+    })?;
+    let manifest = inspection.manifest;
+    Ok(Component {
+        path: file.to_string_lossy().into_owned(),
+        digest: inspection.digest,
+        size: inspection.size,
+        compiled_size,
+        kind: inspection.kind,
+        name: manifest.name,
+        version: manifest.version,
+        summary: manifest.summary,
+        imports: inspection.imports,
+        wasi: inspection.wasi,
+        outputs: manifest.outputs,
+        config_schema: manifest.config_schema,
+    })
 }

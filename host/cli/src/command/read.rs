@@ -3,7 +3,10 @@
 use runner_engine::ports::Clock as _;
 use runner_journal::Logs;
 use runner_model::{ExitCode, RecordedPlan, RunId};
-use runner_report::{TimeZone, history as table, run::Run, show as report, status as standing};
+use runner_report::{
+    TimeZone, history as table, ledger::table as table_of_grants, run::Run, show as report,
+    status as standing,
+};
 use serde_json::{Value, json};
 
 use super::print;
@@ -84,6 +87,7 @@ pub(crate) fn show(args: &ShowArgs, environment: &Environment) -> Result<ExitCod
         reports::document(format, &read, &directory).map_err(failed)
     };
     match (&args.step, args.output) {
+        (None, ShowOutput::Text) if args.ledger => print::text(&table_of_grants(plan, &shown, style, &zone)),
         (None, ShowOutput::Text) => print::text(&report::run(plan, &shown, style, &zone)),
         (None, ShowOutput::Json) => print::text(&whole(ReportFormat::Json)?),
         (None, ShowOutput::Sarif) => print::text(&whole(ReportFormat::Sarif)?),

@@ -132,7 +132,7 @@ impl<G> State<G> {
                 self.set(index, node);
                 self.enqueue(index);
             }
-            Entry::CapabilityDenied { step, .. } => {
+            Entry::CapabilityDenied { step, .. } | Entry::GrantsUsed { step, .. } => {
                 self.known(entry, step)?;
             }
             Entry::CancelRequested { .. } => {

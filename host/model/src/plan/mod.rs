@@ -125,7 +125,7 @@ impl<G> Plan<G> {
 }
 
 impl RecordedPlan {
-    /// Holds every step's grants against today's `policy`.
+    /// Holds every step's grants against today's `policy`, and cuts its limits to it.
     ///
     /// # Errors
     ///
@@ -136,7 +136,11 @@ impl RecordedPlan {
         for step in self.steps {
             let (grants, step) = step.without_grants();
             match admit(grants, policy) {
-                Ok(grants) => steps.push(step.with_grants(grants)),
+                Ok(grants) => {
+                    let mut step = step.with_grants(grants);
+                    step.limits = policy.cap(step.limits);
+                    steps.push(step);
+                }
                 Err(found) => refusals.extend(found.into_iter().map(|refusal| (step.id.clone(), refusal))),
             }
         }

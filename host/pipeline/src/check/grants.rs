@@ -220,6 +220,7 @@ const fn nothing_of(capability: Capability) -> &'static str {
         Capability::Log | Capability::Clock => "nothing",
         Capability::Http | Capability::Tcp => "`network: []`",
         Capability::Files => "`filesystem: {}`",
+        Capability::Env => "`env: []`",
         Capability::Secrets | Capability::Reveal => "`secrets: []`",
     }
 }

@@ -8,13 +8,10 @@ use runner_model::{Outcome, Plan, Step, StepIndex};
 use serde_json::{Value, json};
 
 use crate::{
-    Granted, Style,
+    Granted, Style, ledger,
     run::{Attempt, Now, Run, StepRun, Undo},
     style::Tone,
-    terminal::{
-        lines::summary as ending_summary,
-        summary::{denials, summary},
-    },
+    terminal::{lines::summary as ending_summary, summary::summary},
     text::{self, TimeZone, clean, clean_lines, elapsed, list, moment, plural},
     words,
 };
@@ -31,8 +28,6 @@ pub fn run<G: Granted>(plan: &Plan<G>, run: &Run, style: &Style, zone: &TimeZone
         out.push_str(&summary(plan, run, None, style));
     } else {
         out.push_str(&format!("{} no verdict yet\n", style.paint(Tone::Active, "running:")));
-        let denied = denials(&run.steps);
-        out.push_str(&section("denied", &denied, style));
     }
     out.push('\n');
     let mut rows = Vec::new();
@@ -43,6 +38,8 @@ pub fn run<G: Granted>(plan: &Plan<G>, run: &Run, style: &Style, zone: &TimeZone
     out.push_str(&text::table(&["step", "what", "result", "tries", "time", "summary"], &rows, style));
     out.push_str(&section("changes", &changes(run), style));
     out.push_str(&section("questions", &questions(run, zone), style));
+    out.push_str(&section("grants", &ledger::lines(plan, run, zone), style));
+    out.push_str(&section("grants that nothing used", &ledger::unused_lines(plan, run), style));
     out
 }
 
@@ -74,15 +71,19 @@ pub fn step<G: Granted>(
     }
     let questions: Vec<String> = ran.questions.iter().flat_map(|asked| question(asked, zone)).collect();
     out.push_str(&section("questions", &questions, style));
-    out.push_str(&section("denied", &denials(std::slice::from_ref(ran)), style));
+    out.push_str(&section("used", &ledger::step_lines(plan, step, run, ran, zone), style));
     Some(out)
 }
 
 /// A run for programs.
 #[must_use]
 pub fn run_json<G: Granted>(plan: &Plan<G>, run: &Run) -> Value {
-    let steps: Vec<Value> =
-        plan.steps.iter().zip(&run.steps).map(|(step, ran)| step_object(plan, step, ran, false)).collect();
+    let steps: Vec<Value> = plan
+        .steps
+        .iter()
+        .zip(&run.steps)
+        .map(|(step, ran)| step_object(plan, step, run, ran, false))
+        .collect();
     json!({
         "run": run.id,
         "pipeline": plan.header.name,
@@ -98,6 +99,7 @@ pub fn run_json<G: Granted>(plan: &Plan<G>, run: &Run) -> Value {
         "verdict": run.verdict,
         "exit": run.verdict.as_ref().map(|verdict| verdict.exit().code()),
         "steps": steps,
+        "unused_grants": ledger::unused_json(plan, run),
     })
 }
 
@@ -106,7 +108,7 @@ pub fn run_json<G: Granted>(plan: &Plan<G>, run: &Run) -> Value {
 pub fn step_json<G: Granted>(plan: &Plan<G>, run: &Run, id: &str) -> Option<Value> {
     let (index, ran) = find(plan, run, id)?;
     let step = plan.step(index);
-    let mut object = step_object(plan, step, ran, true);
+    let mut object = step_object(plan, step, run, ran, true);
     object["run"] = json!(run.id);
     object["with"] = step.with.source().clone();
     object["grants"] = json!(step.grants.requested());
@@ -119,7 +121,7 @@ fn find<'a, G>(plan: &Plan<G>, run: &'a Run, id: &str) -> Option<(StepIndex, &'a
     Some((index, run.steps.get(index.get())?))
 }
 
-fn step_object<G>(plan: &Plan<G>, step: &Step<G>, ran: &StepRun, whole: bool) -> Value {
+fn step_object<G: Granted>(plan: &Plan<G>, step: &Step<G>, run: &Run, ran: &StepRun, whole: bool) -> Value {
     let mut object = json!({
         "step": step.id,
         "kind": words::kind(plan, step),
@@ -132,6 +134,7 @@ fn step_object<G>(plan: &Plan<G>, step: &Step<G>, ran: &StepRun, whole: bool) ->
         "captured": ran.captured,
         "undo": undo(ran).map(|(word, _)| word),
         "denials": ran.denials,
+        "ledger": ledger::step_json(plan, step, run, ran),
     });
     if let Now::Skipped(reason) = &ran.now {
         object["skipped"] = json!(reason);

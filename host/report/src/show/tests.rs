@@ -33,8 +33,6 @@ fn a_run_that_went_back() {
       world      `switch` and `migrate` were taken back
       tolerated  `lint` did not succeed, and did not have to
       skipped    1 step was not started
-      denied     `lint`: GET https://pypi.org/simple/: this step is granted no network at all
-                   to allow it: network: ["GET https://pypi.org/simple/"]
 
     hint: `runner show 01JD3K00000000000000000000 smoke` tells all of it
 
@@ -59,6 +57,22 @@ fn a_run_that_went_back() {
 
     questions
       `go-live` asked 2026-03-01 14:02:16: Deploy v1.4.0 to production?; approved by ada@example: checked
+
+    grants
+      `lint` (plugin `gate`)
+        never   filesystem.read: src/
+        never   filesystem.read: docker/
+        never   secrets: token
+        denied  GET https://pypi.org/simple/: this step is granted no network at all
+                to allow it: network: ["GET https://pypi.org/simple/"]
+      `smoke` (plugin `health-check`)
+        never   network: GET http://127.0.0.1:8001/health
+
+    grants that nothing used
+      plugin `gate`: filesystem.read: src/: not used by `lint`
+      plugin `gate`: filesystem.read: docker/: not used by `lint`
+      plugin `gate`: secrets: token: not used by `lint`
+      plugin `health-check`: network: GET http://127.0.0.1:8001/health: not used by `smoke`
     "#);
 }
 
@@ -71,10 +85,6 @@ fn a_run_that_still_waits() {
     inputs   tag = "v1.4.0"
 
     running: no verdict yet
-
-    denied
-      `lint`: GET https://pypi.org/simple/: this step is granted no network at all
-        to allow it: network: ["GET https://pypi.org/simple/"]
 
     step     what              result  tries  time  summary
     lint     gate              no      1      1.1s  7 problems
@@ -93,6 +103,14 @@ fn a_run_that_still_waits() {
 
     questions
       `go-live` asked 2026-03-01 14:02:16: Deploy v1.4.0 to production?; no answer yet, expires 2026-03-01 15:02:16
+
+    grants
+      `lint` (plugin `gate`)
+        never   filesystem.read: src/
+        never   filesystem.read: docker/
+        never   secrets: token
+        denied  GET https://pypi.org/simple/: this step is granted no network at all
+                to allow it: network: ["GET https://pypi.org/simple/"]
     "#);
 }
 
@@ -100,13 +118,29 @@ fn a_run_that_still_waits() {
 fn a_stuck_run_shows_what_was_tried() {
     let text = shown(&Story::stuck());
     let changes = text.split_once("\nchanges\n").unwrap().1;
-    assert_snapshot!(changes, @r"
+    assert_snapshot!(changes, @r#"
       `migrate` stands
       `switch` stuck after 3 attempts: unavailable: connect traefik:8080: connection refused
 
     questions
       `go-live` asked 2026-03-01 14:02:16: Deploy v1.4.0 to production?; approved by ada@example: checked
-    ");
+
+    grants
+      `lint` (plugin `gate`)
+        never   filesystem.read: src/
+        never   filesystem.read: docker/
+        never   secrets: token
+        denied  GET https://pypi.org/simple/: this step is granted no network at all
+                to allow it: network: ["GET https://pypi.org/simple/"]
+      `smoke` (plugin `health-check`)
+        never   network: GET http://127.0.0.1:8001/health
+
+    grants that nothing used
+      plugin `gate`: filesystem.read: src/: not used by `lint`
+      plugin `gate`: filesystem.read: docker/: not used by `lint`
+      plugin `gate`: secrets: token: not used by `lint`
+      plugin `health-check`: network: GET http://127.0.0.1:8001/health: not used by `smoke`
+    "#);
 }
 
 #[test]
@@ -163,9 +197,12 @@ fn a_step_with_findings_grants_and_denials() {
       output count = 7
       log of 812 bytes: `runner logs 01JD3K00000000000000000000 lint`
 
-    denied
-      `lint`: GET https://pypi.org/simple/: this step is granted no network at all
-        to allow it: network: ["GET https://pypi.org/simple/"]
+    used
+      never   filesystem.read: src/
+      never   filesystem.read: docker/
+      never   secrets: token
+      denied  GET https://pypi.org/simple/: this step is granted no network at all
+              to allow it: network: ["GET https://pypi.org/simple/"]
     "#);
 }
 
@@ -190,6 +227,9 @@ fn a_polled_health_check() {
       score 0.7
       measured: 7 successes, 3 failures, 0 inconclusive, 0 errors
       log of 812 bytes: `runner logs 01JD3K00000000000000000000 smoke`
+
+    used
+      never   network: GET http://127.0.0.1:8001/health
     ");
 }
 
@@ -238,6 +278,7 @@ fn for_programs_the_same_is_data() {
         json!({
             "step": "live", "kind": "checkpoint", "part": "steps", "state": "skip", "result": "skipped",
             "attempts": 0, "elapsed_ms": 0, "summary": null, "captured": false, "undo": null, "denials": [],
+            "ledger": [],
             "skipped": { "why": "need", "need": "smoke", "result": "failure" },
         })
     );

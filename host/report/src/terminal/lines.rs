@@ -51,7 +51,10 @@ impl Lines<'_> {
             Entry::RunStarted { .. } => self.head(0),
             // The end of the step that was asked about follows at once, and says what was answered.
             Entry::ApprovalAnswered { .. } => Vec::new(),
-            Entry::RunResumed { .. } | Entry::StepCaptured { .. } | Entry::RunFinished { .. } => Vec::new(),
+            Entry::RunResumed { .. }
+            | Entry::StepCaptured { .. }
+            | Entry::GrantsUsed { .. }
+            | Entry::RunFinished { .. } => Vec::new(),
             Entry::StepStarted { step, attempt } => self.started(step, *attempt),
             Entry::StepEnded { step, attempt, ending, result, again_in_ms, elapsed_us, .. } => match result {
                 Some(result) => self.ended(step, *result),

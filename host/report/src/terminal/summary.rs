@@ -16,8 +16,8 @@ use crate::{
 /// Longest text of one fact.
 const LONGEST: usize = 400;
 
-/// The block at the end of a run; empty before its verdict is known. `journal` is where the journal is, if that is worth
-/// saying.
+/// The block at the end of a run; empty before its verdict is known. `journal` is where the journal is; without it the
+/// block stands on a page that tells itself what was denied.
 pub(crate) fn summary<G: Granted>(plan: &Plan<G>, run: &Run, journal: Option<&str>, style: &Style) -> String {
     let Some(verdict) = &run.verdict else { return String::new() };
     let tone = match verdict.cause {
@@ -105,8 +105,10 @@ fn facts<G: Granted>(
         let verb = if skipped == 1 { "was" } else { "were" };
         facts.push(("skipped", vec![format!("{} {verb} not started", plural(skipped, "step"))]));
     }
-    facts.push(("denied", denials(&run.steps)));
-    facts.push(("journal", journal.map(|path| clean(path).into_owned()).into_iter().collect()));
+    if let Some(path) = journal {
+        facts.push(("denied", denials(&run.steps)));
+        facts.push(("journal", vec![clean(path).into_owned()]));
+    }
     facts
 }
 
