@@ -1,0 +1,1 @@
+//! Gates over logs, versions, metrics and time.

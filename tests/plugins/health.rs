@@ -1,0 +1,1 @@
+//! Health checks against real servers on loopback.

@@ -1,0 +1,1 @@
+//! Notifiers: what arrives at the other side.

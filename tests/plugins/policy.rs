@@ -1,0 +1,1 @@
+//! Gates over the sources and what they are built from.

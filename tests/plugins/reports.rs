@@ -1,0 +1,1 @@
+//! Gates over the reports of other tools.
