@@ -7,5 +7,6 @@ mod architecture;
 mod cli;
 mod docs;
 mod harness;
+mod plugins;
 mod run;
 mod sandbox;

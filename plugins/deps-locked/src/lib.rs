@@ -4,15 +4,15 @@
 //! a choice open is a finding at that line. With `installed`, the output of `pip freeze` must name the same
 //! packages at the same versions.
 //!
-//! `requirements` and `dockerfile` turn text into facts, `freeze` compares two lists; all three are pure.
-//! This file reads the files and adds up.
+//! `requirements` and the crate `runner-images` turn text into facts, `freeze` compares two lists; all three are
+//! pure. This file reads the files and adds up.
 
-mod dockerfile;
 mod freeze;
 mod requirements;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use runner_images::Dockerfile;
 use runner_plugin::text::counted;
 use runner_plugin::{Evaluation, Failure, FailureKind, Finding, Gate, Host, Request};
 use schemars::JsonSchema;
@@ -65,9 +65,14 @@ impl Gate for DepsLocked {
         }
         let mut images = 0;
         for path in &config.dockerfiles {
-            let pulled = dockerfile::pulled_images(&host.files().read_to_string(path)?);
-            images += pulled.len();
-            findings.extend(pulled.iter().flat_map(|image| image.findings(path)));
+            let file = Dockerfile::parse(&host.files().read_to_string(path)?, &BTreeMap::new());
+            images += file.images.len();
+            findings.extend(file.problems.iter().map(|problem| {
+                Finding::error("unreadable-line", problem.message.as_str())
+                    .in_file(path)
+                    .at_line(problem.line)
+            }));
+            findings.extend(file.images.iter().flat_map(|image| image.findings(path)));
         }
         let summary = summary(&config, pins.len(), images, &findings);
         Ok(Evaluation::judge(findings, summary)

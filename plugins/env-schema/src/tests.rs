@@ -199,7 +199,9 @@ fn bytes_that_are_no_text_are_a_failure_without_the_bytes() {
 
     assert_eq!(
         evaluate::<EnvSchema>(&host, json!({})),
-        Err(Failure::invalid_input("read `.env`: line 1 is not UTF-8; save it as UTF-8")),
+        Err(Failure::invalid_input(
+            "read `.env`: line 1 is not UTF-8 at byte 3, it looks like Latin-1 (ISO 8859-1); save it as UTF-8"
+        )),
     );
 }
 

@@ -32,7 +32,7 @@ impl OwnWords {
     }
 }
 
-fn meaning(word: &str) -> Option<Health> {
+pub(crate) fn meaning(word: &str) -> Option<Health> {
     match word.to_ascii_lowercase().as_str() {
         "healthy" | "ok" | "up" | "pass" | "passing" => Some(Health::Healthy),
         "degraded" | "warn" | "warning" => Some(Health::Degraded),

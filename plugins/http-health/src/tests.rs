@@ -1,9 +1,16 @@
-//! The health check as a pipeline sees it. Requirements: 003-52, 003-53, 003-54, 003-69.
+//! The health check as a pipeline sees it. Requirements: 003-52, 003-53, 003-54, 003-69; those of `checks` and `state`, and
+//! of `watch` and `sequence`, stand in the files of that name.
+
+mod parts;
+mod sequence;
+mod watch;
+
+use std::time::Duration;
 
 use super::*;
-use runner_plugin::HostError;
 use runner_plugin::testing::{Answer, FakeHost, SentRequest, probe};
-use serde_json::json;
+use runner_plugin::{Check, FailureKind, HostError};
+use serde_json::{Value, json};
 
 const HEALTH: &str = "GET http://127.0.0.1:8001/health";
 
@@ -189,5 +196,8 @@ fn the_manifest_is_the_package() {
     let manifest = manifest();
 
     assert_eq!(manifest.name, "http-health");
-    assert_eq!(manifest.outputs, ["status", "latency_ms", "body_error"]);
+    assert_eq!(
+        manifest.outputs,
+        ["status", "latency_ms", "body_error", "state", "probes", "p50_ms", "p95_ms", "p99_ms"]
+    );
 }

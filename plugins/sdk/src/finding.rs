@@ -1,5 +1,9 @@
 //! What a plugin has found, precise enough to be shown beside the file it is in.
 
+use std::collections::BTreeMap;
+
+use crate::text::counted;
+
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
@@ -84,5 +88,108 @@ impl Finding {
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+}
+
+/// Findings as they come: the first 100 of each rule are kept, the others counted.
+///
+/// A million findings help nobody, and neither memory nor the limit of an answer holds them.
+///
+/// ```
+/// use runner_plugin::{Finding, Findings};
+///
+/// let mut findings = Findings::new();
+/// for line in 1..=250 {
+///     findings.push(Finding::error("long-line", "too long").in_file("a").at_line(line));
+/// }
+/// assert_eq!(findings.count(), 250);
+/// let kept = findings.into_vec();
+/// assert_eq!(kept.len(), 101);
+/// assert_eq!(kept[100], Finding::error("long-line", "150 more findings of `long-line` are not shown"));
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Findings {
+    kept: Vec<Finding>,
+    seen: BTreeMap<(String, Severity), usize>,
+}
+
+/// Findings of one rule that are shown.
+const SHOWN: usize = 100;
+
+impl Findings {
+    /// None so far.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes one more.
+    pub fn push(&mut self, finding: Finding) {
+        let seen = self.seen.entry((finding.rule.clone(), finding.severity)).or_default();
+        *seen += 1;
+        if *seen <= SHOWN {
+            self.kept.push(finding);
+        }
+    }
+
+    /// How many there were, shown or not.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.seen.values().sum()
+    }
+
+    /// How many there were of one severity, shown or not.
+    #[must_use]
+    pub fn count_of(&self, severity: Severity) -> usize {
+        self.seen.iter().filter(|((_, of), _)| *of == severity).map(|(_, seen)| seen).sum()
+    }
+
+    /// Whether there was none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Those that are shown, and for each rule with more of them one that says how many.
+    #[must_use]
+    pub fn into_vec(self) -> Vec<Finding> {
+        let more = self.seen.into_iter().filter(|(_, seen)| *seen > SHOWN).map(|((rule, severity), seen)| {
+            let more = counted(seen - SHOWN, "more finding", "more findings");
+            let verb = if seen - SHOWN == 1 { "is" } else { "are" };
+            let message = format!("{more} of `{rule}` {verb} not shown");
+            Finding::new(severity, rule, message)
+        });
+        let mut kept = self.kept;
+        kept.extend(more);
+        kept
+    }
+}
+
+impl Extend<Finding> for Findings {
+    fn extend<I: IntoIterator<Item = Finding>>(&mut self, findings: I) {
+        for finding in findings {
+            self.push(finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_shown_is_counted_by_rule_and_severity() {
+        let mut findings = Findings::new();
+        findings.extend((0..101).map(|_| Finding::error("a", "m")));
+        findings.push(Finding::warning("a", "w"));
+        findings.extend((0..100).map(|_| Finding::note("b", "n")));
+
+        assert_eq!(
+            (findings.count(), findings.count_of(Severity::Error), findings.count_of(Severity::Warning)),
+            (202, 101, 1)
+        );
+        let kept = findings.into_vec();
+        assert_eq!(kept.len(), 202);
+        assert_eq!(kept.last(), Some(&Finding::error("a", "1 more finding of `a` is not shown")));
     }
 }

@@ -68,6 +68,11 @@
 //! never called. A gate that only reads files imports `files` and nothing else (`log` is always there for the
 //! message of a panic; it needs no grant). There is no WASI.
 //!
+//! # Features
+//!
+//! `document` reads JSON, YAML and TOML into one kind of value, bounded and with the place of what is wrong.
+//! `glob` finds files by patterns. `heap` (on by default) is the allocator that makes small calls fast.
+//!
 //! # Tests run natively
 //!
 //! On any other target [`Host`] is backed by a [`testing::FakeHost`]: files in memory, scripted HTTP answers,
@@ -89,6 +94,8 @@ mod output;
 mod proxy_switch;
 mod request;
 
+#[cfg(feature = "document")]
+pub mod document;
 pub mod expect;
 pub mod host;
 pub mod json;
@@ -105,7 +112,7 @@ pub mod testing;
 pub use action::{Action, Applied};
 pub use event::Event;
 pub use failure::{Failure, FailureKind, HostError};
-pub use finding::{Finding, Severity};
+pub use finding::{Finding, Findings, Severity};
 pub use gate::{Decision, Evaluation, Gate};
 pub use health_check::{Check, Health, HealthCheck, Report};
 pub use host::{Host, Secret};

@@ -4,19 +4,20 @@
 //! `idempotency-key`, so that a receiver can drop a message that is sent again after a crash, and a signature
 //! if wanted.
 
+mod signature;
 mod template;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use runner_notice::{Pace, deliver, key, refused};
 use runner_plugin::expect::{self, ExpectedJson, Statuses};
 use runner_plugin::host::{Auth, Response};
-use runner_plugin::text::shortened;
 use runner_plugin::{Event, Failure, Host, Notifier, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use signature::Sign;
 use template::Fields;
 
 /// Where to send what.
@@ -47,6 +48,10 @@ pub struct Config {
     /// For connection and response together. Without it: 10 seconds.
     #[schemars(range(min = 1))]
     timeout_ms: Option<u32>,
+    /// Longest wait, all in all, when the receiver answers 429 or 503 and asks to come back later. Without it: 10
+    /// seconds.
+    #[serde(default = "runner_notice::max_wait_ms")]
+    max_wait_ms: u32,
 }
 
 /// How.
@@ -62,21 +67,6 @@ enum Method {
     Patch,
 }
 
-/// Signs the body: the header becomes `sha256=` and the HMAC-SHA-256 of the body in hexadecimal digits.
-#[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Sign {
-    /// Name of the secret that is the key. The plugin never sees its value.
-    secret: String,
-    /// Name of the header.
-    #[serde(default = "signature_header")]
-    header: String,
-}
-
-fn signature_header() -> String {
-    "x-runner-signature".to_owned()
-}
-
 /// The notifier.
 #[derive(Debug)]
 pub struct Webhook;
@@ -90,7 +80,7 @@ impl Notifier for Webhook {
             Some(template) => template::fill(&Value::Object(template.clone()), &fields)?,
             None => everything(&fields),
         };
-        let response = send(&config, &body.to_string(), &idempotency_key(request, event), host)?;
+        let response = send(&config, &body.to_string(), &key(request, event), host)?;
         judge(&config, &response)
     }
 }
@@ -108,18 +98,6 @@ fn everything(fields: &Fields) -> Value {
     })
 }
 
-/// The same for each attempt to deliver one message, different for any two messages.
-///
-/// `step` and `approval.waiting` may come more than once in a run, each time for another step.
-fn idempotency_key(request: &Request, event: &Event) -> String {
-    let key = format!("{}/{}", request.run_id, event.name);
-    match event.name.as_str() {
-        "step" => format!("{key}/{}", request.step_id),
-        "approval.waiting" => format!("{key}/{}", event.step.as_deref().unwrap_or(&request.step_id)),
-        _ => key,
-    }
-}
-
 fn send(config: &Config, body: &str, idempotency_key: &str, host: &Host) -> Result<Response, Failure> {
     let method = match config.method {
         Method::Post => "POST",
@@ -127,29 +105,25 @@ fn send(config: &Config, body: &str, idempotency_key: &str, host: &Host) -> Resu
         Method::Patch => "PATCH",
     };
     let secret = config.auth.as_ref().map(|auth| auth.secret(host)).transpose()?;
-    let mut request = host.http().request(method, &config.url).body(body);
-    if !config.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
-        request = request.header("content-type", "application/json");
-    }
-    for (name, value) in &config.headers {
-        request = request.header(name, value);
-    }
-    request = request.header("idempotency-key", idempotency_key);
-    if let Some(sign) = &config.sign {
-        let signature = host.secret(&sign.secret)?.hmac_sha256(body.as_bytes());
-        request = request.header(&sign.header, format!("sha256={}", hexadecimal(&signature)));
-    }
-    if let Some(secret) = &secret {
-        request = request.bearer(secret);
-    }
-    if let Some(timeout) = config.timeout_ms {
-        request = request.timeout(Duration::from_millis(timeout.into()));
-    }
-    request.send()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let signing = config.sign.as_ref().map(|sign| sign.headers(body, idempotency_key, host)).transpose()?;
+    let pace = Pace { timeout_ms: config.timeout_ms, max_wait_ms: config.max_wait_ms };
+    deliver(host, pace, || {
+        let mut request = host.http().request(method, &config.url).body(body);
+        if !config.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in &config.headers {
+            request = request.header(name, value);
+        }
+        request = request.header("idempotency-key", idempotency_key);
+        for (name, value) in signing.iter().flatten() {
+            request = request.header(name, value);
+        }
+        match &secret {
+            Some(secret) => request.bearer(secret),
+            None => request,
+        }
+    })
 }
 
 /// Delivered, or a failure: one to try again if the receiver may recover by itself.
@@ -170,16 +144,7 @@ fn judge(config: &Config, response: &Response) -> Result<(), Failure> {
             ))),
         };
     }
-    let said = String::from_utf8_lossy(&response.body);
-    let said = match said.trim() {
-        "" => String::new(),
-        said => format!(": {}", shortened(said)),
-    };
-    let message = format!("the receiver answered {status}{said}");
-    Err(match status {
-        429 | 500.. => Failure::unavailable(message),
-        _ => Failure::invalid_input(message),
-    })
+    Err(refused(response))
 }
 
 runner_plugin::export_notifier!(Webhook);

@@ -1,6 +1,9 @@
-//! The notifier as a pipeline sees it. Requirement: 003-88 (towards it).
+//! The notifier as a pipeline sees it. Requirements: 003-88, 000-55.
+
+use std::time::Duration;
 
 use super::*;
+use runner_notice::hexadecimal;
 use runner_plugin::testing::{Answer, FakeHost, SentRequest, notify};
 use runner_plugin::{FailureKind, HostError};
 
@@ -83,16 +86,62 @@ fn the_signature_is_the_hmac_of_the_body() {
     );
 }
 
+/// The three headers of Standard Webhooks; a receiver's library is given `whsec_` and the Base64 of the secret.
 #[test]
-fn events_that_come_more_than_once_have_a_key_for_each_step() {
-    let request = runner_plugin::testing::request();
+fn a_message_can_be_signed_with_its_time() {
+    let host = FakeHost::new()
+        .now(Duration::from_secs(1_795_176_000))
+        .secret("key", "Jefe")
+        .answer("POST https://hooks.example/", Answer::status(204));
+    let config = json!({
+        "url": "https://hooks.example/",
+        "body": { "text": "{status}" },
+        "sign": { "secret": "key", "scheme": "standard-webhooks" },
+    });
 
-    assert_eq!(idempotency_key(&request, &event("run.failed")), format!("{RUN}/run.failed"));
-    assert_eq!(idempotency_key(&request, &event("step")), format!("{RUN}/step/step"));
+    assert_eq!(notify::<Webhook>(&host, config, &event("run.failed")), Ok(()));
     assert_eq!(
-        idempotency_key(&request, &event("approval.waiting")),
-        format!("{RUN}/approval.waiting/smoke")
+        host.sent(),
+        [SentRequest::new("POST", "https://hooks.example/")
+            .header("content-type", "application/json")
+            .header("idempotency-key", format!("{RUN}/run.failed"))
+            .header("webhook-id", format!("{RUN}/run_failed"))
+            .header("webhook-timestamp", "1795176000")
+            .header("webhook-signature", "v1,tF9B/fXSS9ZUQmX2L5FU3ezHV1MQgdqWbvomDniSA80=")
+            .body(r#"{"text":"failed"}"#)],
     );
+}
+
+#[test]
+fn a_header_of_ones_own_is_for_the_body_alone() {
+    let host = FakeHost::new().secret("key", "Jefe");
+    let config = json!({
+        "url": "https://hooks.example/",
+        "sign": { "secret": "key", "scheme": "standard-webhooks", "header": "x-mine" },
+    });
+
+    assert_eq!(
+        notify::<Webhook>(&host, config, &event("run.failed")),
+        Err(Failure::invalid_config(
+            "`sign.header` is for the scheme `body`; `standard-webhooks` names its headers itself, nothing was sent"
+        )),
+    );
+    assert_eq!(host.sent(), []);
+}
+
+#[test]
+fn a_receiver_that_asks_to_wait_gets_the_same_message_later() {
+    let host = FakeHost::new()
+        .answer("POST https://hooks.example/", Answer::status(429).header("retry-after", "3"))
+        .answer("POST https://hooks.example/", Answer::status(204));
+
+    assert_eq!(
+        notify::<Webhook>(&host, json!({ "url": "https://hooks.example/" }), &event("run.failed")),
+        Ok(())
+    );
+    let sent = host.sent();
+    assert_eq!(sent[0], sent[1]);
+    assert_eq!(host.time(), Duration::from_secs(3));
 }
 
 #[test]

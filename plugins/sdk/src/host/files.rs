@@ -1,6 +1,7 @@
 //! Files below the pipeline's directory.
 
 use super::backend::Backend;
+use super::encoding;
 use crate::Failure;
 
 /// What a path is.
@@ -74,9 +75,10 @@ impl<'a> Files<'a> {
     /// # Errors
     ///
     /// As [`Files::read`], and [`InvalidInput`](crate::FailureKind::InvalidInput) when it is not UTF-8; the
-    /// text names the line, never its content.
+    /// text names the line, the byte and what the encoding looks like, never the content.
     pub fn read_to_string(&self, path: &str) -> Result<String, Failure> {
-        text(self.read(path)?).map_err(|problem| Failure::invalid_input(format!("read `{path}`: {problem}")))
+        encoding::text(self.read(path)?)
+            .map_err(|problem| Failure::invalid_input(format!("read `{path}`: {problem}")))
     }
 
     /// Replaces a file as a whole. The directory must exist.
@@ -112,51 +114,11 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Understands bytes as text, or says in the words of an editor why not.
-fn text(bytes: Vec<u8>) -> Result<String, String> {
-    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        return Err("it is UTF-16 (its byte order mark says so); save it as UTF-8".to_owned());
-    }
-    let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => rest.to_vec(),
-        None => bytes,
-    };
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = valid.iter().filter(|&&byte| byte == b'\n').count() + 1;
-        format!("line {line} is not UTF-8; save it as UTF-8")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::FakeHost;
     use crate::{FailureKind, HostError};
-
-    #[test]
-    fn a_byte_order_mark_is_taken_away() {
-        let host = FakeHost::new().file("a", "\u{feff}text").host();
-
-        assert_eq!(host.files().read_to_string("a"), Ok("text".to_owned()));
-    }
-
-    #[test]
-    fn what_is_not_utf_8_is_said_with_its_line() {
-        let host =
-            FakeHost::new().file("utf-16", b"\xff\xfea\0").file("latin-1", b"one\ntwo\ncaf\xe9\n").host();
-
-        assert_eq!(
-            host.files().read_to_string("utf-16"),
-            Err(Failure::invalid_input(
-                "read `utf-16`: it is UTF-16 (its byte order mark says so); save it as UTF-8"
-            )),
-        );
-        assert_eq!(
-            host.files().read_to_string("latin-1"),
-            Err(Failure::invalid_input("read `latin-1`: line 3 is not UTF-8; save it as UTF-8")),
-        );
-    }
 
     #[test]
     fn a_longer_file_is_not_read() {

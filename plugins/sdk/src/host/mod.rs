@@ -5,7 +5,10 @@
 //! backend is the imports themselves. On every other target it is the fake host of a test.
 
 mod clock;
+mod encoding;
 mod files;
+#[cfg(feature = "glob")]
+mod find;
 mod http;
 mod log;
 mod secrets;
