@@ -6,34 +6,10 @@
 
 mod metrics;
 
-use std::{collections::BTreeMap, fs};
-
 use serde_json::{Value, json};
 
-use crate::harness::{Project, root};
-
-/// How each step of the newest run ended: answer, summary and findings, or the failure.
-fn endings(project: &Project) -> BTreeMap<String, Value> {
-    let journal = project.journal();
-    let ended = journal.iter().filter(|entry| entry["type"] == "step-ended");
-    ended
-        .map(|entry| {
-            let ending = match entry["outcome"].as_object() {
-                Some(outcome) => {
-                    let findings = outcome.get("findings").cloned().unwrap_or_else(|| json!([]));
-                    json!([outcome["answer"], outcome["summary"], findings])
-                }
-                None => json!([entry["failure"]["kind"], entry["failure"]["message"]]),
-            };
-            (entry["step"].as_str().expect("a step").to_owned(), ending)
-        })
-        .collect()
-}
-
-/// The same as [`endings`] should give it.
-fn expected<const N: usize>(endings: [(&str, Value); N]) -> BTreeMap<String, Value> {
-    endings.into_iter().map(|(step, ending)| (step.to_owned(), ending)).collect()
-}
+use super::{endings, expected, readme_example};
+use crate::harness::Project;
 
 fn pass(summary: &str) -> Value {
     json!(["pass", summary, []])
@@ -400,11 +376,7 @@ fn bad_input_neither_passes_nor_brings_the_sandbox_down() {
 
 /// How `check` ends for the example of a README, with `more` as the rest of the pipeline.
 fn check(plugin: &str, more: &str) -> (i32, String) {
-    let readme = fs::read_to_string(root().join("plugins").join(plugin).join("README.md")).expect("a README");
-    let example =
-        readme.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n")).expect("an example");
-    let component = plugin.replace('-', "_");
-    let example = example.replace(&format!("file:plugins/{component}.wasm"), &format!("plugin:{component}"));
+    let example = readme_example(plugin);
     let project = Project::with(&format!("version: 1\nname: example\n{more}\n{example}"));
     let check = project.runner(&["check", "pipeline.yaml"]);
     (check.code, check.stderr)

@@ -8,7 +8,8 @@ use std::{collections::BTreeMap, fs};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Project, root};
+use super::readme_example;
+use crate::harness::Project;
 
 const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -48,14 +49,10 @@ fn expected<const N: usize>(endings: [(&str, &[&str]); N]) -> BTreeMap<String, V
 fn examples(plugins: &[&str]) -> String {
     let (mut all_plugins, mut all_steps) = (String::new(), String::new());
     for plugin in plugins {
-        let path = root().join("plugins").join(plugin).join("README.md");
-        let readme = fs::read_to_string(path).expect("a README");
-        let example = readme.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n"));
-        let (plugins, steps) = example.and_then(|text| text.split_once("\nsteps:\n")).expect("an example");
+        let example = readme_example(plugin);
+        let (plugins, steps) = example.split_once("\nsteps:\n").expect("steps after the plugins");
         all_plugins += plugins.strip_prefix("plugins:\n").expect("plugins first");
         all_steps += steps;
-        let file = plugin.replace('-', "_");
-        all_plugins = all_plugins.replace(&format!("file:plugins/{file}.wasm"), &format!("plugin:{file}"));
     }
     format!("version: 1\nname: examples\nplugins:\n{all_plugins}\nsteps:\n{all_steps}")
 }

@@ -4,41 +4,16 @@
 //! reports that are not, and every gate says no with its findings. A third one holds what must neither pass nor bring
 //! the sandbox down. What the journal has of each step is compared.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Project, root};
-
-/// How each step of the newest run ended: answer, summary and findings, or kind and message of the failure.
-fn endings(project: &Project) -> BTreeMap<String, Value> {
-    let journal = project.journal();
-    let ended = journal.iter().filter(|entry| entry["type"] == "step-ended");
-    ended
-        .map(|entry| {
-            let outcome = &entry["outcome"];
-            let ending = if outcome.is_object() {
-                let findings = outcome.get("findings").cloned().unwrap_or_else(|| json!([]));
-                json!([outcome["answer"], outcome["summary"], findings])
-            } else {
-                json!([entry["failure"]["kind"], entry["failure"]["message"]])
-            };
-            (entry["step"].as_str().expect("a step").to_owned(), ending)
-        })
-        .collect()
-}
-
-fn expected<const N: usize>(endings: [(&str, Value); N]) -> BTreeMap<String, Value> {
-    endings.into_iter().map(|(step, ending)| (step.to_owned(), ending)).collect()
-}
+use super::{endings, expected, readme_example};
+use crate::harness::Project;
 
 /// The example of a plugin's README as a pipeline.
 fn example(plugin: &str) -> String {
-    let readme = fs::read_to_string(root().join("plugins").join(plugin).join("README.md")).expect("a README");
-    let example =
-        readme.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n")).expect("an example");
-    let file = plugin.replace('-', "_");
-    let example = example.replace(&format!("file:plugins/{file}.wasm"), &format!("plugin:{file}"));
+    let example = readme_example(plugin);
     format!("version: 1\nname: {plugin}\ndefaults: {{ limits: {{ time: 60s }} }}\n{example}")
 }
 
