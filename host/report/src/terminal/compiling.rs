@@ -5,7 +5,7 @@
 
 use std::{
     collections::HashMap,
-    io::Write as _,
+    io::{self, Write as _},
     sync::{Arc, Mutex, PoisonError, mpsc},
     thread,
     time::Duration,
@@ -37,14 +37,24 @@ impl Compilations {
     /// On stderr.
     #[must_use]
     pub fn stderr(style: Style) -> Arc<Self> {
-        let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-        Arc::new(Self { style, bars, running: Mutex::default() })
+        Arc::new(Self::to(ProgressDrawTarget::stderr(), style))
+    }
+
+    fn to(target: ProgressDrawTarget, style: Style) -> Self {
+        Self { style, bars: MultiProgress::with_draw_target(target), running: Mutex::default() }
     }
 
     /// `name` of `size` bytes is being compiled.
     pub fn began(&self, name: &str, size: u64) {
         let text = format!("compiling {} ({})", clean(name), HumanBytes(size));
-        let shown = if self.style.interactive { Shown::Bar(self.bar(text)) } else { late(text) };
+        let shown = if self.style.interactive {
+            Shown::Bar(self.bar(text))
+        } else {
+            // If nobody reads it, nobody wondered.
+            late(LONG, move || {
+                drop(writeln!(io::stderr().lock(), "{text}; this is done once and takes a while"));
+            })
+        };
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), shown);
     }
 
@@ -71,16 +81,51 @@ impl Compilations {
     }
 }
 
-/// Writes `text` if the sender still lives after a while.
-fn late(text: String) -> Shown {
+/// Does `write` if what is returned still lives after a while.
+fn late(after: Duration, write: impl FnOnce() + Send + 'static) -> Shown {
     let (sender, ended) = mpsc::channel();
     let wait = move || {
-        if ended.recv_timeout(LONG) == Err(mpsc::RecvTimeoutError::Timeout) {
-            // If nobody reads it, nobody wondered.
-            drop(writeln!(std::io::stderr().lock(), "{text}; this is done once and takes a while"));
+        if ended.recv_timeout(after) == Err(mpsc::RecvTimeoutError::Timeout) {
+            write();
         }
     };
     // Without a thread there is no line, and nothing else is lost.
     drop(thread::Builder::new().name("compiling".to_owned()).spawn(wait));
     Shown::Silent(sender)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, time::Duration};
+
+    use indicatif::{InMemoryTerm, ProgressDrawTarget};
+
+    use super::{Compilations, late};
+    use crate::Style;
+
+    #[test]
+    fn on_a_tty_there_is_a_line_as_long_as_it_lasts() {
+        let terminal = InMemoryTerm::new(10, 80);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let style = Style { interactive: true, ..Style::PLAIN };
+        let compilations = Compilations::to(target, style);
+        compilations.began("gate.wasm", 2048);
+        compilations.bars.suspend(|| ());
+        let shown = terminal.contents();
+        assert!(shown.contains("compiling gate.wasm (2.00 KiB)"), "{shown}");
+        compilations.ended("gate.wasm");
+        assert_eq!(terminal.contents(), "");
+    }
+
+    #[test]
+    fn elsewhere_only_what_takes_long_is_told() {
+        let (sender, told) = mpsc::channel();
+        let shown = late(Duration::ZERO, move || sender.send("told").unwrap());
+        assert_eq!(told.recv(), Ok("told"));
+        drop(shown);
+
+        let (sender, told) = mpsc::channel();
+        drop(late(Duration::from_secs(3600), move || sender.send("told").unwrap()));
+        assert_eq!(told.recv(), Err(mpsc::RecvError));
+    }
 }

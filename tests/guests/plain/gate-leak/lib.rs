@@ -90,7 +90,10 @@ fn answer(secret: &str, all: &str, forms: &[String], given: Value) -> Evaluation
 fn forms(secret: &str) -> Vec<String> {
     let bytes = secret.as_bytes();
     let hex = |upper: bool, before: &str| -> String {
-        bytes.iter().map(|byte| if upper { format!("{before}{byte:02X}") } else { format!("{before}{byte:02x}") }).collect()
+        bytes
+            .iter()
+            .map(|byte| if upper { format!("{before}{byte:02X}") } else { format!("{before}{byte:02x}") })
+            .collect()
     };
     let quoted = Value::from(secret).to_string();
     let mut forms = vec![
@@ -119,7 +122,9 @@ fn percent(bytes: &[u8], upper: bool, space: &str) -> String {
     bytes
         .iter()
         .map(|byte| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(*byte).to_string(),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                char::from(*byte).to_string()
+            }
             b' ' => space.to_owned(),
             _ if upper => format!("%{byte:02X}"),
             _ => format!("%{byte:02x}"),
