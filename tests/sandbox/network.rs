@@ -476,7 +476,7 @@ fn connections_end_at_their_number() {
     grants["secrets"] = json!(["token"]);
     let with = json!({ "connections": { "host": "127.0.0.1", "port": servers.open } });
     let mut scene = Scene::guest("gate_hostile").grants(grants).with(with);
-    scene = scene.secret("token", "x");
+    scene = scene.secret("token", "sesame");
     assert_eq!(
         scene.run().in_words(&servers.words()),
         Seen::failed(

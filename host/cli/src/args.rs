@@ -108,7 +108,11 @@ Example:
     )]
     Doctor(DoctorArgs),
     /// Compile a component from stdin to machine code on stdout, within bounds; what the other commands call
-    #[command(hide = true)]
+    #[command(
+        hide = true,
+        after_help = "Example:
+  runner compile-component --seconds 60 --memory 4294967296 < gate.wasm > gate.cwasm"
+    )]
     CompileComponent(CompileArgs),
 }
 

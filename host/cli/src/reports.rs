@@ -272,7 +272,9 @@ mod tests {
     #[test]
     fn places_that_cannot_be_written_are_known_before() {
         let directory = tempfile::tempdir().unwrap();
-        let root = directory.path().canonicalize().unwrap();
+        // One level down: what is above the project is looked at too, and other tests make theirs beside it.
+        let root = directory.path().canonicalize().unwrap().join("project");
+        fs::create_dir(&root).unwrap();
         symlink("nowhere", root.join("dangling")).unwrap();
         rustix::fs::mkfifoat(rustix::fs::CWD, root.join("pipe"), rustix::fs::Mode::RWXU).unwrap();
         fs::write(root.join("file"), "").unwrap();

@@ -185,6 +185,11 @@ impl Attempt<'_> {
             let measured_at = self.executor.clock.monotonic_us();
             let left = self.time_left(time);
             let Some(result) = self.call(Operation::Observe, left).await else { return polling.deadline() };
+            // A measurement that was cut short by the deadline says nothing about what is measured.
+            let cut_short = result.as_ref().is_err_and(|failure| failure.kind == FailureKind::TimedOut);
+            if cut_short && self.time_left(time).is_zero() {
+                return polling.deadline();
+            }
             let measurement = result.and_then(|reply| match reply {
                 Reply::Outcome(outcome) => Ok(outcome),
                 Reply::Captured(_) | Reply::Restored => Err(wrong_reply("evaluate")),

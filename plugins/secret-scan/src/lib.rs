@@ -5,7 +5,7 @@
 //! files and counts.
 //!
 //! Never here: a secret in a finding, an output, a log line or an error. What a scan returns is a place, a length and a
-//! fingerprint; the text of the secret does not leave [`scan`].
+//! fingerprint; the text of the secret does not leave `scan`.
 
 mod allow;
 mod content;

@@ -131,7 +131,8 @@ impl FilesystemGrant {
             Access::Read => ("read", "read"),
             Access::Write => ("write", "write"),
         };
-        let (shown, quoted) = shown(path);
+        // The directory of the pipeline itself has no name in it.
+        let (shown, quoted) = shown(if path.is_empty() { "." } else { path });
         Box::new(Refusal {
             capability: Capability::Files,
             request: format!("{verb} {shown}"),

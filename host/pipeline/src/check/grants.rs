@@ -183,8 +183,18 @@ fn missing(
 ) {
     let alias = &plugin.text.alias;
     let block = step.map(|(_, grants)| grants).or(plugin.text.grants.as_ref());
-    // A key that is written is a decision, also with nothing behind it: some plugins can do without what they import.
-    let decided = |key: &str| block.is_some_and(|grants| grants.node.at(&format!("/{key}")).key.is_some());
+    let at = |key: &str| {
+        let found = block.map(|grants| grants.node.at(&format!("/{key}")));
+        found.filter(|found| found.key.is_some())
+    };
+    // Nothing, written down, is a decision: some plugins can do without what they import.
+    let decided = |key: &str| {
+        at(key).is_some_and(|found| match found.node.to_json() {
+            Value::Array(rules) => rules.is_empty(),
+            Value::Object(rules) => rules.is_empty(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        })
+    };
     for capability in &facts.imports {
         let by_name = matches!(capability, Capability::Secrets | Capability::Reveal);
         if rules.serves(*capability) || by_name || capability.grant_key().is_some_and(decided) {
@@ -199,16 +209,16 @@ fn missing(
         )
         .exit(ExitCode::GrantRefused)
         .note(format!("the component imports `runner:plugin/{interface}` (read from the component itself)"));
+        let written = capability.grant_key().is_some_and(|key| at(key).is_some());
+        let refuse =
+            if written { String::new() } else { format!("\nto refuse it, add {}", nothing_of(*capability)) };
+        let example = capability.example();
         found.push(match block {
             Some(grants) => problem.at(grants.key_span, "nothing here allows it").help(format!(
-                "to allow it, add under `grants`, as narrow as possible\n    {}\nto refuse it, add {}",
-                capability.example(),
-                nothing_of(*capability),
+                "to allow it, add under `grants`, as narrow as possible\n    {example}{refuse}"
             )),
             None => problem.at(alias.span, "this plugin is granted nothing").help(format!(
-                "to allow it, add here, as narrow as possible\n    grants: {{ {} }}\nto refuse it, add {}",
-                capability.example(),
-                nothing_of(*capability),
+                "to allow it, add here, as narrow as possible\n    grants: {{ {example} }}{refuse}"
             )),
         });
     }

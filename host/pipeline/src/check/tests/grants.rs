@@ -20,6 +20,7 @@ fn an_import_without_a_grant_is_refused_with_a_grant_to_paste() {
       note: the component imports `runner:plugin/http` (read from the component itself)
       help: to allow it, add here, as narrow as possible
         grants: { network: ["GET https://example.com/health"] }
+    to refuse it, add `network: []`
     exit 7
     "#);
 }
@@ -52,8 +53,15 @@ fn a_step_that_narrows_too_far_is_told() {
       note: the component imports `runner:plugin/files` (read from the component itself)
       help: to allow it, add under `grants`, as narrow as possible
         filesystem: { read: [requirements.txt] }
+    to refuse it, add `filesystem: {}`
     exit 7
     ");
+}
+
+#[test]
+fn nothing_written_down_is_a_decision() {
+    let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { network: [], filesystem: {} } }\nsteps: { a: { uses: p } }\n";
+    assert_snapshot!(plugin(&[Capability::Http, Capability::Tcp, Capability::Files], text).check(), @"");
 }
 
 #[test]
