@@ -151,7 +151,7 @@ fn imports(component: &Component) -> Vec<Vec<String>> {
 }
 
 const fn ours(capability: Capability) -> (&'static str, &'static str) {
-    const REFUSED: &str = "the pipeline is refused";
+    const REFUSED: &str = "the pipeline is refused; with an empty grant, denied";
     match capability {
         Capability::Log => ("write lines to the step's log", "all of it; secrets are replaced"),
         Capability::Clock => ("know the time, and wait", "all of it, within the step's time"),

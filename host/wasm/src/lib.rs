@@ -35,6 +35,7 @@ mod manifest;
 #[cfg(test)]
 mod pool_tests;
 mod schema;
+mod source;
 mod surface;
 #[cfg(test)]
 mod testing;

@@ -1,10 +1,7 @@
 //! From a file to a component that is known: compiled, its type read, asked what it is.
 
 use std::{
-    borrow::Cow,
     collections::HashMap,
-    fs::File,
-    io::{self, Read as _},
     num::NonZeroUsize,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,7 +19,6 @@ use runner_capabilities::{
 };
 use runner_engine::ports::Clock;
 use runner_model::{Digest, Failure, FailureKind, format_duration};
-use sha2::{Digest as _, Sha256};
 use tokio::{
     sync::OnceCell,
     time::{Instant, timeout_at},
@@ -42,11 +38,10 @@ use crate::{
     kind::Kind,
     manifest::{self, Manifest, Said},
     schema::Schema,
+    source::{Read, Text},
     surface::{self, Surface},
 };
 
-/// Largest component that is read: several times a Python interpreter.
-const MAX_SIZE: u64 = 128 << 20;
 /// Time for `describe`: interpreters take a second to start on a slow machine.
 const DESCRIBE_TIME: Duration = Duration::from_secs(10);
 
@@ -118,13 +113,6 @@ struct Source {
     unkept: Mutex<HashMap<Counting, Arc<Vec<u8>>>>,
 }
 
-/// The bytes of a component.
-enum Text {
-    /// Read once for its digest, and a second time only if it has to be compiled.
-    File(PathBuf),
-    Memory(Vec<u8>),
-}
-
 /// The engine's clock as the capabilities want it.
 struct ClockTime(Arc<dyn Clock>);
 
@@ -187,10 +175,7 @@ impl Loader {
     ///
     /// It cannot be used.
     pub async fn inspect_bytes(&self, bytes: Vec<u8>) -> Result<Inspection, LoadError> {
-        let digest = Digest::from_sha256(&Sha256::digest(&bytes).into());
-        let head = bytes.iter().copied().take(HEAD).collect();
-        let read = Read { digest, head, size: bytes.len() as u64, text: Text::Memory(bytes) };
-        let known = self.know(read).await?;
+        let known = self.know(Read::memory(bytes)).await?;
         Ok(known.inspection())
     }
 
@@ -241,8 +226,8 @@ impl Loader {
     }
 
     async fn make_known(&self, read: Read) -> Result<Arc<Known>, LoadError> {
-        let Read { digest, size, head, text } = read;
-        check_header(&head)?;
+        read.check()?;
+        let Read { digest, size, text, .. } = read;
         let source = Source { text, size, unkept: Mutex::default() };
         let shared = Arc::clone(&self.shared);
         let (source, found, digest) = blocking(move || {
@@ -467,103 +452,6 @@ fn in_one_line(error: &wasmtime::Error) -> String {
     let mut text = runner_capabilities::log::clean_line(&format!("{error:#}"));
     runner_capabilities::log::shorten(&mut text, 500);
     text
-}
-
-/// What reading a component has shown.
-struct Read {
-    digest: Digest,
-    size: u64,
-    /// Its first bytes.
-    head: Vec<u8>,
-    text: Text,
-}
-
-/// As many bytes as tell what a file is.
-const HEAD: usize = 8;
-
-impl Read {
-    /// Reads a file through, without keeping it. Blocks.
-    fn file(path: PathBuf) -> Result<Self, LoadError> {
-        let unreadable = |error: io::Error| LoadError::Unreadable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        };
-        let mut file = open(&path)?;
-        let mut hasher = Sha256::new();
-        let mut buffer = vec![0; 128 << 10];
-        let (mut size, mut head) = (0, Vec::new());
-        loop {
-            let length = file.read(&mut buffer).map_err(unreadable)?;
-            let read = &buffer[..length];
-            if read.is_empty() {
-                break;
-            }
-            size += length as u64;
-            if size > MAX_SIZE {
-                let bytes = file.metadata().map_or(size, |found| found.len());
-                return Err(LoadError::TooLarge { bytes, limit: MAX_SIZE });
-            }
-            head.extend(read.iter().take(HEAD - head.len()));
-            hasher.update(read);
-        }
-        let digest = Digest::from_sha256(&hasher.finalize().into());
-        Ok(Self { digest, size, head, text: Text::File(path) })
-    }
-}
-
-impl Text {
-    /// For people.
-    fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-            Self::Memory(_) => "a component".to_owned(),
-        }
-    }
-
-    /// The bytes with this digest. A file may have become another one since.
-    fn bytes(&self, expected: &Digest) -> Result<Cow<'_, [u8]>, LoadError> {
-        let path = match self {
-            Self::File(path) => path,
-            Self::Memory(bytes) => return Ok(Cow::Borrowed(bytes)),
-        };
-        let mut bytes = Vec::new();
-        open(path)?.take(MAX_SIZE).read_to_end(&mut bytes).map_err(|error| LoadError::Unreadable {
-            path: path.display().to_string(),
-            reason: error.to_string(),
-        })?;
-        let found = Digest::from_sha256(&Sha256::digest(&bytes).into());
-        if found == *expected {
-            Ok(Cow::Owned(bytes))
-        } else {
-            Err(LoadError::Changed { expected: expected.clone(), found })
-        }
-    }
-}
-
-fn open(path: &Path) -> Result<File, LoadError> {
-    let unreadable = |reason: String| LoadError::Unreadable { path: path.display().to_string(), reason };
-    // Asked first: opening a pipe that nobody writes to would wait for ever.
-    let found = std::fs::metadata(path).map_err(|error| unreadable(error.to_string()))?;
-    if !found.is_file() {
-        return Err(unreadable("it is not a regular file".to_owned()));
-    }
-    if found.len() > MAX_SIZE {
-        return Err(LoadError::TooLarge { bytes: found.len(), limit: MAX_SIZE });
-    }
-    File::open(path).map_err(|error| unreadable(error.to_string()))
-}
-
-/// Says what a file is by its first bytes, before the compiler looks at it.
-fn check_header(bytes: &[u8]) -> Result<(), LoadError> {
-    let found = match bytes {
-        [0, b'a', b's', b'm', _, _, 1, 0, ..] => return Ok(()),
-        [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => "a core module",
-        [0, b'a', b's', b'm', ..] => "WebAssembly of an unknown sort",
-        [0x7f, b'E', b'L', b'F', ..] => "a native program or a precompiled component",
-        [] => "empty",
-        _ => "something else",
-    };
-    Err(LoadError::NotAComponent { found })
 }
 
 /// Does `work` on a thread that may wait.

@@ -60,7 +60,7 @@ fn a_component_is_told_in_plain_words() {
 
     imports  to                               without a grant
     log      write lines to the step's log    all of it; secrets are replaced
-    http     send HTTP requests               the pipeline is refused
+    http     send HTTP requests               the pipeline is refused; with an empty grant, denied
     secrets  use secrets without seeing them  every secret is denied
 
     a step would have to grant, as far as it is to use it (the capitals stand for yours):
