@@ -48,8 +48,9 @@ struct Allowed {
     /// The first minute in it, e.g. `09:00`.
     #[schemars(regex(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     from: String,
-    /// The first minute after it, e.g. `16:00`. Not later than `from`: on the next day. `00:00` is the end of the day.
-    #[schemars(regex(pattern = "^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    /// The first minute after it, e.g. `16:00`. Not later than `from`: on the next day. The end of the day is `24:00` or
+    /// `00:00`.
+    #[schemars(regex(pattern = "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"))]
     to: String,
 }
 
@@ -160,7 +161,8 @@ impl Allowed {
             text.parse::<Time>().map_err(|_| invalid())
         };
         let days = self.days.iter().map(|&day| day.weekday()).collect();
-        Ok(Window { days, from: time(&self.from)?, to: time(&self.to)? })
+        let to = if self.to == "24:00" { Time::midnight() } else { time(&self.to)? };
+        Ok(Window { days, from: time(&self.from)?, to })
     }
 }
 
