@@ -43,9 +43,7 @@ impl Bounds {
 
 impl Compiler for Apart {
     fn compile(&self, component: &[u8], counting: Counting) -> Result<Vec<u8>, CompileError> {
-        let failed = |error: std::io::Error| CompileError::GaveUp {
-            reason: format!("no process can be started for it: {error}"),
-        };
+        let failed = |error: std::io::Error| CompileError::NotStarted { reason: format!("{THIS}: {error}") };
         let bounds = Bounds::of(component);
         let threads = thread::available_parallelism().map_or(1, |cores| cores.get().min(THREADS));
         let mut compiling = Command::new(THIS)

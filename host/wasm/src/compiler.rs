@@ -28,6 +28,12 @@ pub enum CompileError {
         /// What the validator says.
         reason: String,
     },
+    /// There is no compiler to be had on this machine; the component has no part in it.
+    #[error("the compiler cannot be started: {reason}")]
+    NotStarted {
+        /// Why not.
+        reason: String,
+    },
     /// The compiler did not come to an end.
     #[error("the compiler gave up: {reason}")]
     GaveUp {
@@ -43,7 +49,7 @@ pub struct InProcess;
 impl Compiler for InProcess {
     fn compile(&self, component: &[u8], counting: Counting) -> Result<Vec<u8>, CompileError> {
         let engine = Engine::new(&settings(counting))
-            .map_err(|error| CompileError::GaveUp { reason: format!("{error:#}") })?;
+            .map_err(|error| CompileError::NotStarted { reason: format!("{error:#}") })?;
         engine.precompile_component(component).map_err(|error| {
             let mut reason = runner_capabilities::log::clean_line(&format!("{error:#}"));
             runner_capabilities::log::shorten(&mut reason, 500);

@@ -53,7 +53,9 @@ impl Loader {
     pub fn try_compiler(&self) -> Result<(), EngineError> {
         for counting in [Counting::Nothing, Counting::Fuel] {
             let code = self.shared.compiler.compile(TINY, counting).map_err(|error| match error {
-                CompileError::Invalid { reason } | CompileError::GaveUp { reason } => EngineError { reason },
+                CompileError::Invalid { reason }
+                | CompileError::GaveUp { reason }
+                | CompileError::NotStarted { reason } => EngineError { reason },
             })?;
             let engine = self.shared.engines.get(Variant { counting, ..Variant::PLAIN })?;
             cache::copied(&engine, &code).map_err(|error| EngineError { reason: format!("{error:#}") })?;

@@ -397,6 +397,7 @@ impl Shared {
         let code = Arc::new(compiled.map_err(|error| match error {
             CompileError::Invalid { reason } => LoadError::Invalid { reason },
             CompileError::GaveUp { reason } => LoadError::NotCompiled { reason },
+            CompileError::NotStarted { .. } => LoadError::Machine { reason: error.to_string() },
         })?);
         lock(&source.unkept).insert(counting, Arc::clone(&code));
         Ok(code)

@@ -38,6 +38,8 @@ pub(crate) fn compile(args: &CompileArgs) -> Result<ExitCode, CommandError> {
             drop(io::stderr().lock().write_all(reason.as_bytes()));
             Ok(ExitCode::PluginUnusable)
         }
-        Err(error @ CompileError::GaveUp { .. }) => Err(CommandError::Bug(error.to_string())),
+        Err(error @ (CompileError::GaveUp { .. } | CompileError::NotStarted { .. })) => {
+            Err(CommandError::Bug(error.to_string()))
+        }
     }
 }

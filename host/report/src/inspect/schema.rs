@@ -19,7 +19,7 @@ const LONGEST: usize = 160;
 /// The keys of the map that `schema` describes.
 pub(super) fn rows(schema: &Value) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
-    keys(schema, schema, "", 0, &mut rows);
+    keys(schema, schema, "", &[], &mut rows);
     if rows.len() > MOST {
         let more = rows.len() - MOST;
         rows.truncate(MOST);
@@ -28,9 +28,12 @@ pub(super) fn rows(schema: &Value) -> Vec<Vec<String>> {
     rows
 }
 
-fn keys(schema: &Value, root: &Value, above: &str, depth: usize, rows: &mut Vec<Vec<String>>) {
+/// `above` is what the key of the map is, `around` the maps that it stands in, the outermost first.
+fn keys(schema: &Value, root: &Value, above: &str, around: &[&Value], rows: &mut Vec<Vec<String>>) {
     let schema = resolved(schema, root);
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else { return };
+    let around = [around, &[schema]].concat();
+    let seen = |inner: &Value| around.iter().any(|outer| std::ptr::eq(*outer, resolved(inner, root)));
     let required: Vec<&str> = schema
         .get("required")
         .and_then(Value::as_array)
@@ -42,20 +45,22 @@ fn keys(schema: &Value, root: &Value, above: &str, depth: usize, rows: &mut Vec<
         }
         let key = format!("{above}{}", clean(name));
         let target = resolved(property, root);
+        let items = target.get("items");
         let text = |of: &Value, field: &str| of.get(field).and_then(Value::as_str).map(str::to_owned);
         let description = text(property, "description").or_else(|| text(target, "description"));
         let default = property.get("default").or_else(|| target.get("default"));
+        let again = if seen(property) || items.is_some_and(seen) { ", as above" } else { "" };
         rows.push(vec![
             cut(&key, WIDEST).into_owned(),
-            cut(&clean(&kind(property, root, 0)), WIDEST).into_owned(),
+            cut(&clean(&format!("{}{again}", kind(property, root, 0))), WIDEST).into_owned(),
             default.map(|value| cut(&clean(&value.to_string()), WIDEST).into_owned()).unwrap_or_default(),
             if required.contains(&name.as_str()) { "yes".to_owned() } else { String::new() },
             description.map(|text| first_sentence(&text)).unwrap_or_default(),
         ]);
-        if depth + 1 < DEEPEST {
-            keys(property, root, &format!("{key}."), depth + 1, rows);
-            if let Some(items) = target.get("items") {
-                keys(items, root, &format!("{key}[]."), depth + 1, rows);
+        if around.len() < DEEPEST && again.is_empty() {
+            keys(property, root, &format!("{key}."), &around, rows);
+            if let Some(items) = items {
+                keys(items, root, &format!("{key}[]."), &around, rows);
             }
         }
     }

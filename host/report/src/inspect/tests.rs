@@ -168,6 +168,13 @@ fn a_schema_cannot_keep_the_table_from_ending() {
         "properties": { "again": { "$ref": "#" }, "loop": { "$ref": "#/properties/loop" }, "list": { "items": { "$ref": "#/properties/list" } } },
     });
     assert!(schema::rows(&circle).len() <= 201);
+    let tree = json!({
+        "type": "object",
+        "properties": { "name": { "type": "string" }, "parts": { "type": "array", "items": { "$ref": "#" } } },
+    });
+    let keys: Vec<[String; 2]> =
+        schema::rows(&tree).into_iter().map(|row| [row[0].clone(), row[1].clone()]).collect();
+    assert_eq!(keys, [["name", "text"], ["parts", "list of map, as above"]]);
     let many: serde_json::Map<String, Value> =
         (0..1_000).map(|number| (format!("k{number}"), json!({ "type": "string" }))).collect();
     let rows = schema::rows(&json!({ "properties": many }));
