@@ -2,7 +2,7 @@
 //!
 //! A health check connects to an [`Address`], talks through a [`Wire`], turns what it saw into parts
 //! ([`Check`](runner_plugin::Check)), judges how long it took by its [`Latency`], and takes the parts together in one
-//! [`line`]. Whatever does not answer is [`unreachable`]: unhealthy, which is an answer. An answer that cannot be
+//! [`line()`]. Whatever does not answer is [`unreachable()`]: unhealthy, which is an answer. An answer that cannot be
 //! understood is a failure.
 //!
 //! Never here: a protocol.
