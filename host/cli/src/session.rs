@@ -1,11 +1,11 @@
 //! What every command that touches components needs: a runtime, a clock, a loader.
 
-use std::{path::Path, sync::Arc, thread};
+use std::{path::Path, sync::Arc};
 
 use runner_engine::ports::Clock as _;
 use runner_model::RunId;
 use runner_report::terminal::Compilations;
-use runner_wasm::{Compiling, Loader, LoaderOptions, prepare_schemas};
+use runner_wasm::{Compiling, Loader, LoaderOptions};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::{clock::SystemClock, compiler::Apart, environment::Environment, error::CommandError};
@@ -27,8 +27,6 @@ impl Session {
     ///
     /// The machine gives no threads, or cannot run components.
     pub(crate) fn start(cache_dir: Option<&Path>, environment: &Environment) -> Result<Self, CommandError> {
-        // On a thread of its own, beside all that comes before the first schema. Without one it is done when it is needed.
-        drop(thread::Builder::new().name("schemas".to_owned()).spawn(prepare_schemas));
         let runtime = Builder::new_multi_thread()
             .enable_all()
             .build()

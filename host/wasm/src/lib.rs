@@ -47,4 +47,3 @@ pub use host::{Host, HostOptions};
 pub use inspect::{Inspection, LoadError};
 pub use loader::{Compiling, Loader, LoaderOptions};
 pub use manifest::Manifest;
-pub use schema::prepare_schemas;

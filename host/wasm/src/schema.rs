@@ -15,13 +15,6 @@ pub(crate) struct Schema {
     validator: Validator,
 }
 
-/// Makes what every schema needs and no schema changes: the validator of schemas themselves takes two milliseconds, which
-/// a short run has only beside other work. Blocks as long.
-pub fn prepare_schemas() {
-    // What it says of the simplest schema is not the point.
-    let _valid = jsonschema::meta::is_valid(&serde_json::json!({ "type": "object" }));
-}
-
 impl Schema {
     /// Reads a schema. References to other documents are not followed, and patterns take time in proportion to the text:
     /// the schema comes from the plugin.
