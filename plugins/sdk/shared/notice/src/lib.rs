@@ -16,7 +16,9 @@
 mod bounds;
 mod cut;
 mod delivery;
+mod fact;
 mod key;
+mod link;
 mod markup;
 mod message;
 mod route;
@@ -25,9 +27,11 @@ mod style;
 mod template;
 
 pub use delivery::{Pace, accepted, deliver, hexadecimal, max_wait_ms, refused};
+pub use fact::Fact;
 pub use key::key;
+pub use link::Link;
 pub use markup::Markup;
-pub use message::{Channel, Fact, Link, Links, Message, Written};
+pub use message::{Channel, Links, Message, Written};
 pub use route::{Chosen, Level, Occasion, Route};
 pub use secret_url::SecretUrl;
 pub use style::Style;

@@ -1,13 +1,12 @@
 //! What is said.
 
-use std::collections::BTreeMap;
-use std::fmt;
-
 use runner_plugin::{Event, Failure, Request};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
+use crate::fact::Facts;
+use crate::link::{Link, check_url};
 use crate::style::Style;
 use crate::{Markup, cut, template};
 
@@ -31,53 +30,6 @@ pub struct Message {
     /// Where to read on.
     #[schemars(length(max = 6))]
     pub links: Vec<Link>,
-}
-
-/// Facts by name.
-pub(crate) type Facts = BTreeMap<String, Fact>;
-
-/// A fact: a text, a number, or true or false.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Fact {
-    /// A text.
-    Text(String),
-    /// A number.
-    Number(Number),
-    /// True or false.
-    Truth(bool),
-}
-
-impl fmt::Display for Fact {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => number.fmt(f),
-            Self::Truth(truth) => truth.fmt(f),
-        }
-    }
-}
-
-/// Where to read on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Link {
-    /// What is shown.
-    #[schemars(length(min = 1, max = 80))]
-    pub title: String,
-    /// An `http` or `https` address.
-    #[schemars(length(max = 2000))]
-    pub url: String,
-}
-
-/// Refuses what is no address, or would not stay in its link.
-pub(crate) fn check_url(url: &str) -> Result<(), String> {
-    let known = url.starts_with("https://") || url.starts_with("http://");
-    let odd = |sign: char| sign.is_whitespace() || sign.is_control() || "<>|\"\\^`{}".contains(sign);
-    if !known || url.contains(odd) {
-        return Err(format!("`{url}` is no `http` or `https` address of a link"));
-    }
-    Ok(())
 }
 
 /// How a channel shows a message.

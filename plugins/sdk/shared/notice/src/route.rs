@@ -6,7 +6,8 @@ use runner_plugin::{Event, Host};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::message::{Fact, Message};
+use crate::fact::Fact;
+use crate::message::Message;
 
 /// Sends the messages that it fits somewhere else, or nowhere. A condition that is not there fits every message.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

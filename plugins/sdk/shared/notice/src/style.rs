@@ -4,7 +4,7 @@ use runner_plugin::Failure;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::message::Facts;
+use crate::fact::Facts;
 
 /// For whom a message is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]

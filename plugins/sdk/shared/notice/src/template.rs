@@ -14,7 +14,7 @@ use runner_plugin::Failure;
 use runner_plugin::text::shortened;
 use serde::Serialize;
 
-use crate::message::check_url;
+use crate::link::check_url;
 use crate::{Markup, bounds};
 
 /// Longest text that is made of a template, in bytes; channels take far less.
