@@ -10,3 +10,4 @@ mod harness;
 mod plugins;
 mod run;
 mod sandbox;
+mod server;

@@ -5,7 +5,6 @@
 
 mod http;
 mod postgres;
-mod server;
 mod tls;
 mod wire;
 

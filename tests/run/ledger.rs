@@ -1,44 +1,25 @@
 //! The ledger: which grants a run used, which it did not, and what was denied.
 
-use std::{
-    io::{Read as _, Write as _},
-    net::TcpListener,
-    thread,
-};
-
 use serde_json::{Value, json};
 
-use crate::harness::Project;
-
-/// Serves connections one after the other with `answer`.
-fn serve(answer: impl Fn(std::net::TcpStream) + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || listener.incoming().for_each(|stream| answer(stream.expect("a connection"))));
-    port
-}
+use crate::{
+    harness::Project,
+    server::{head, serve, write},
+};
 
 /// Answers every request with the three bytes `yes`.
 fn web() -> u16 {
-    serve(|mut stream| {
-        let mut request = Vec::new();
-        let mut part = [0; 4096];
-        while !request.windows(4).any(|window| window == b"\r\n\r\n") {
-            let length = stream.read(&mut part).unwrap_or(0);
-            if length == 0 {
-                return;
-            }
-            request.extend_from_slice(&part[..length]);
+    serve(|_, mut stream| {
+        if !head(&mut stream).is_empty() {
+            // To the byte: they are counted.
+            write(&mut stream, b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes");
         }
-        let _gone = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes");
     })
 }
 
 /// Says `hello` to whoever connects.
 fn greeter() -> u16 {
-    serve(|mut stream| {
-        let _gone = stream.write_all(b"hello");
-    })
+    serve(|_, mut stream| write(&mut stream, b"hello"))
 }
 
 /// What the journal holds of uses, without times: `step: rule count sent received`.
@@ -252,7 +233,7 @@ steps:
 /// A call that is given up at the end of its step's time has used what it used.
 #[test]
 fn a_call_whose_time_is_up_tells_what_it_did() {
-    let silent = serve(std::mem::forget);
+    let silent = serve(|_, stream| std::mem::forget(stream));
     let project = Project::with(&format!(
         "
 version: 1

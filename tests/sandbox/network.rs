@@ -1,15 +1,15 @@
 //! Ways to talk to somebody else than a rule names.
 
 use std::{
-    io::{ErrorKind, Read as _, Write as _},
+    io::ErrorKind,
     net::{SocketAddr, TcpListener, ToSocketAddrs as _},
     sync::{Arc, Mutex},
-    thread,
 };
 
 use serde_json::{Value, json};
 
 use super::scene::{Denied, Scene, Seen, denied, never};
+use crate::server::{head, respond, serve};
 
 /// A server that may be talked to, and one that must not notice anything.
 pub(super) struct Servers {
@@ -20,17 +20,11 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let open = listener.local_addr().expect("an address").port();
         let shut = TcpListener::bind("127.0.0.1:0").expect("a port");
         let away = shut.local_addr().expect("an address");
         let bearers = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&bearers);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                answer(&mut stream.expect("a connection"), away, &seen);
-            }
-        });
+        let open = serve(move |_, mut stream| answer(&mut stream, away, &seen));
         Self { open, shut, bearers }
     }
 
@@ -58,30 +52,19 @@ impl Servers {
 
 /// Answers with the head of the request, or, below `/in/away`, with a redirect to `away`.
 fn answer(stream: &mut std::net::TcpStream, away: SocketAddr, bearers: &Mutex<Vec<String>>) {
-    let mut request = Vec::new();
-    let mut buffer = [0; 4096];
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read(&mut buffer) {
-            Ok(0) | Err(_) => return,
-            Ok(read) => request.extend_from_slice(&buffer[..read]),
-        }
+    let request = head(stream);
+    if request.is_empty() {
+        return;
     }
-    let text = String::from_utf8_lossy(&request);
-    let bearer = text.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
+    let bearer = request.lines().find_map(|line| line.strip_prefix("authorization: Bearer "));
     bearers.lock().expect("nobody panicked").extend(bearer.map(str::to_owned));
-    let redirect = request.starts_with(b"GET /in/away");
-    let (status, location) = if redirect {
+    let (status, location) = if request.starts_with("GET /in/away") {
         ("302 Found", format!("location: http://{away}/\r\n"))
     } else {
         ("200 OK", String::new())
     };
-    let lines: Vec<_> =
-        request.trim_ascii_end().split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end).collect();
-    let body = lines.join(&b"; "[..]);
-    let head =
-        format!("HTTP/1.1 {status}\r\n{location}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
-    // A client that went away is its own business.
-    drop(stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)));
+    let lines: Vec<&str> = request.trim_end().lines().collect();
+    respond(stream, status, &location, lines.join("; ").as_bytes());
 }
 
 fn grants(servers: &Servers) -> Value {

@@ -2,50 +2,31 @@
 
 use std::{
     collections::BTreeMap,
-    io::{Read as _, Write as _},
-    net::{TcpListener, TcpStream},
-    thread,
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::{Value, json};
 
 use super::{endings, expected, pass};
-use crate::harness::Project;
+use crate::{
+    harness::Project,
+    server::{head, respond, serve},
+};
 
 /// Answers requests until the test ends: the target of each goes in, type and body come out; without the key there
 /// is no answer.
-fn server(answer: impl Fn(&str) -> (&'static str, String) + Send + 'static) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("an address").port();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.expect("a connection");
-            let head = head(&mut stream);
-            let target = head.split(' ').nth(1).unwrap_or_default();
-            let keyed = head.to_ascii_lowercase().contains("authorization: bearer s3cr3t\r\n");
-            let (status, (kind, body)) = if keyed {
-                ("200 OK", answer(target))
-            } else {
-                ("401 Unauthorized", ("text/plain", String::new()))
-            };
-            let length = body.len();
-            let answer = format!(
-                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-            );
-            // A client that went away is its own business.
-            let _gone = stream.write_all(answer.as_bytes());
-        }
-    });
-    port
-}
-
-fn head(stream: &mut TcpStream) -> String {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-        head.push(byte[0]);
-    }
-    String::from_utf8_lossy(&head).into_owned()
+fn server(answer: impl Fn(&str) -> (&'static str, String) + Send + Sync + 'static) -> u16 {
+    serve(move |_, mut stream| {
+        let head = head(&mut stream);
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        let keyed = head.to_ascii_lowercase().contains("authorization: bearer s3cr3t\r\n");
+        let (status, (kind, body)) = if keyed {
+            ("200 OK", answer(target))
+        } else {
+            ("401 Unauthorized", ("text/plain", String::new()))
+        };
+        respond(&mut stream, status, &format!("content-type: {kind}\r\n"), body.as_bytes());
+    })
 }
 
 /// Runs `prometheus` and `metrics-scrape` against a server with this key; gives how both ended.
@@ -104,14 +85,13 @@ fn samples(name: &str, value: &str) -> (&'static str, String) {
 /// Requirements 000-51, 000-52, 002-15, 002-34, 002-35, 002-40.
 #[test]
 fn metrics_within_bounds_pass() {
-    let readings = std::cell::Cell::new(0);
+    let readings = AtomicU32::new(0);
     let port = server(move |target| match target {
         "/metrics" => {
-            readings.set(readings.get() + 7);
+            let readings = readings.fetch_add(7, Ordering::SeqCst) + 7;
             let page = format!(
                 "# TYPE tick_seconds gauge\nqiki_bios_health_score 0.97\ntick_seconds{{mode=\"mock\"}} 0.05\n\
-                 qiki_sensor_readings_total {}\n# EOF\n",
-                readings.get()
+                 qiki_sensor_readings_total {readings}\n# EOF\n"
             );
             ("application/openmetrics-text; version=1.0.0; charset=utf-8", page)
         }

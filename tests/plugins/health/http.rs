@@ -1,7 +1,7 @@
 //! `http-health` as a component.
 
-use super::{ended, outcome, parts, server};
-use crate::harness::Project;
+use super::{ended, outcome, parts};
+use crate::{harness::Project, server};
 
 fn project(port: u16, steps: &str) -> Project {
     let pipeline = format!(

@@ -6,8 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
-use super::{ended, parts, server};
-use crate::harness::Project;
+use super::{ended, parts};
+use crate::{harness::Project, server};
 
 const PIPELINE: &str = r#"
 version: 1

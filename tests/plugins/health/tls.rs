@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, ServerConnection, StreamOwned, pki_types::PrivateKeyDer};
 
-use super::{ended, outcome, parts, server};
-use crate::harness::Project;
+use super::{ended, outcome, parts};
+use crate::{harness::Project, server};
 
 /// An authority of our own.
 struct Authority {

@@ -2,8 +2,8 @@
 
 use std::io::Read;
 
-use super::{ended, outcome, parts, server};
-use crate::harness::Project;
+use super::{ended, outcome, parts};
+use crate::{harness::Project, server};
 
 const PIPELINE: &str = r#"
 version: 1

@@ -1,13 +1,14 @@
 //! A receiver on loopback that remembers what it was sent.
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{TcpListener, TcpStream},
+    io::{BufRead as _, BufReader, Read as _},
+    net::TcpStream,
     sync::{Arc, Mutex},
-    thread,
 };
 
 use serde_json::Value;
+
+use crate::server::{self, serve};
 
 /// One request.
 #[derive(Debug, Clone)]
@@ -62,20 +63,15 @@ pub(super) struct Receiver {
 }
 
 impl Receiver {
-    pub(super) fn start(answer: impl Fn(&Request) -> Answer + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
+    pub(super) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
         let requests = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&requests);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let stream = stream.expect("a connection");
-                // A client that breaks off has sent nothing.
-                let Some(request) = read(&stream) else { continue };
-                let answer = answer(&request);
-                seen.lock().expect("nobody panicked").push(request);
-                write(stream, &answer);
-            }
+        let port = serve(move |_, stream| {
+            // A client that breaks off has sent nothing.
+            let Some(request) = read(&stream) else { return };
+            let answer = answer(&request);
+            seen.lock().expect("nobody panicked").push(request);
+            write(stream, &answer);
         });
         Self { port, requests }
     }
@@ -128,6 +124,5 @@ fn write(mut stream: TcpStream, answer: &Answer) {
     for (name, value) in &answer.headers {
         head += &format!("{name}: {value}\r\n");
     }
-    // A client that went away is its own business.
-    let _gone = stream.write_all(format!("{head}\r\n{}", answer.body).as_bytes());
+    server::write(&mut stream, format!("{head}\r\n{}", answer.body).as_bytes());
 }
