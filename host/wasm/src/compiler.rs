@@ -7,7 +7,10 @@
 
 use wasmtime::{Config, Engine};
 
-use crate::engine::{Counting, Variant, config};
+use crate::{
+    engine::{Counting, Variant, config},
+    failure::in_one_line,
+};
 
 /// Compiles components.
 pub trait Compiler: Send + Sync + 'static {
@@ -50,11 +53,9 @@ impl Compiler for InProcess {
     fn compile(&self, component: &[u8], counting: Counting) -> Result<Vec<u8>, CompileError> {
         let engine = Engine::new(&settings(counting))
             .map_err(|error| CompileError::NotStarted { reason: format!("{error:#}") })?;
-        engine.precompile_component(component).map_err(|error| {
-            let mut reason = runner_capabilities::log::clean_line(&format!("{error:#}"));
-            runner_capabilities::log::shorten(&mut reason, 500);
-            CompileError::Invalid { reason }
-        })
+        engine
+            .precompile_component(component)
+            .map_err(|error| CompileError::Invalid { reason: in_one_line(&error) })
     }
 }
 

@@ -5,13 +5,20 @@
 
 use std::time::Duration;
 
-use runner_capabilities::{Limits, host::CallsSpent, log::shorten, secrets::Redactor};
+use runner_capabilities::{
+    Limits,
+    host::CallsSpent,
+    log::{clean_line, shorten},
+    secrets::Redactor,
+};
 use runner_model::{Failure, FailureKind, format_duration};
 use wasmtime::{Error, Trap, WasmBacktrace, component::ResourceTableError};
 use wasmtime_wasi::I32Exit;
 
 use crate::{guest::Guest, kind::WrongOperation, limiter::Refused};
 
+/// Longest text of an error of the engine about a component.
+const MAX_ERROR: usize = 500;
 /// Longest message of a failure.
 const MAX_MESSAGE: usize = 4096;
 /// Longest name of a function; the plugin chooses it.
@@ -122,6 +129,13 @@ fn readable(name: &str) -> String {
     };
     shorten(&mut name, MAX_NAME);
     name
+}
+
+/// What the engine says about a component, with all its causes.
+pub(crate) fn in_one_line(error: &Error) -> String {
+    let mut text = clean_line(&format!("{error:#}"));
+    shorten(&mut text, MAX_ERROR);
+    text
 }
 
 /// `failure` as it may leave: one line, no secrets, not too long.

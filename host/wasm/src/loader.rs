@@ -32,7 +32,7 @@ use crate::{
     cache::{self, Cache, Found},
     compiler::{CompileError, Compiler, InProcess},
     engine::{Allocation, Counting, EngineError, Engines, Variant},
-    failure,
+    failure::{self, in_one_line},
     guest::{self, Guest},
     inspect::{Inspection, LoadError},
     kind::Kind,
@@ -447,12 +447,6 @@ pub(crate) fn linked(
     }
     let pre = linker.instantiate_pre(component).map_err(misfit)?;
     Kind::new(surface.kind, pre).map_err(misfit)
-}
-
-fn in_one_line(error: &wasmtime::Error) -> String {
-    let mut text = runner_capabilities::log::clean_line(&format!("{error:#}"));
-    runner_capabilities::log::shorten(&mut text, 500);
-    text
 }
 
 /// Does `work` on a thread that may wait.

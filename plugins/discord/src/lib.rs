@@ -4,8 +4,7 @@
 //! in an embed, which pings nobody; besides, `allowed_mentions` names those whom `mention` names and no one else.
 
 use runner_notice::{
-    Channel, Chosen, Links, Markup, Message, Pace, Route, SecretUrl, Written, accepted, deliver, hexadecimal,
-    key,
+    Channel, Links, Markup, Message, Pace, Route, SecretUrl, Written, accepted, deliver, hexadecimal, key,
 };
 use runner_plugin::host::Response;
 use runner_plugin::{Event, Failure, Host, Notifier, Request, Secret};
@@ -87,12 +86,6 @@ struct ByBot {
     mention: Vec<String>,
 }
 
-impl Config {
-    fn pace(&self) -> Pace {
-        Pace { timeout_ms: self.timeout_ms, max_wait_ms: self.max_wait_ms }
-    }
-}
-
 /// The notifier.
 #[derive(Debug)]
 pub struct Discord;
@@ -101,9 +94,8 @@ impl Notifier for Discord {
     type Config = Config;
 
     fn notify(config: Config, request: &Request, event: &Event, host: &Host) -> Result<(), Failure> {
-        let to = match Route::choose(&config.routes, &config.to, &config.message, event, host) {
-            Chosen::Told(to) => to,
-            Chosen::Nobody => return Ok(()),
+        let Some(to) = Route::choose(&config.routes, &config.to, &config.message, event, host) else {
+            return Ok(());
         };
         let written = config.message.write(request, event, CHANNEL)?;
         match to {
@@ -180,7 +172,7 @@ fn post(
     token: Option<&Secret>,
     body: &Value,
 ) -> Result<Response, Failure> {
-    deliver(host, config.pace(), || {
+    deliver(host, Pace { timeout_ms: config.timeout_ms, max_wait_ms: config.max_wait_ms }, || {
         let request = host.http().post(url).json(body);
         match token {
             Some(token) => request.secret_header("authorization", "Bot ", token),

@@ -39,7 +39,7 @@ pub struct Config {
     #[serde(default)]
     latency: Latency,
     /// For each question, in milliseconds.
-    #[serde(default = "timeout")]
+    #[serde(default = "runner_probe::timeout_ms")]
     #[schemars(range(min = 1))]
     timeout_ms: u32,
 }
@@ -86,10 +86,6 @@ enum Expect {
 
 fn yes() -> bool {
     true
-}
-
-fn timeout() -> u32 {
-    5_000
 }
 
 /// The health check.

@@ -13,7 +13,7 @@ mod mail;
 
 use std::time::Duration;
 
-use runner_notice::{Channel, Chosen, Links, Markup, Message, Route, key};
+use runner_notice::{Channel, Links, Markup, Message, Route, key};
 use runner_plugin::{Event, Failure, Host, Notifier, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -135,9 +135,8 @@ impl Notifier for Email {
     type Config = Config;
 
     fn notify(config: Config, request: &Request, event: &Event, host: &Host) -> Result<(), Failure> {
-        let told = match Route::choose(&config.routes, &config.to, &config.message, event, host) {
-            Chosen::Told(told) => told,
-            Chosen::Nobody => return Ok(()),
+        let Some(told) = Route::choose(&config.routes, &config.to, &config.message, event, host) else {
+            return Ok(());
         };
         let list = |key: &str, texts: &[String]| -> Result<Vec<Address>, Failure> {
             texts.iter().map(|text| Address::parse(key, text)).collect()

@@ -3,7 +3,7 @@
 //! What fails opens an alert, what succeeds closes it; the same key joins the two, and joins repeated failures to one
 //! alert.
 
-use runner_notice::{Channel, Chosen, Links, Markup, Message, Pace, Route, accepted, deliver};
+use runner_notice::{Channel, Links, Markup, Message, Pace, Route, accepted, deliver};
 use runner_plugin::{Event, Failure, Host, Notifier, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -98,12 +98,6 @@ enum Severity {
     Info,
 }
 
-impl Config {
-    fn pace(&self) -> Pace {
-        Pace { timeout_ms: self.timeout_ms, max_wait_ms: self.max_wait_ms }
-    }
-}
-
 /// The notifier.
 #[derive(Debug)]
 pub struct PagerDuty;
@@ -112,9 +106,8 @@ impl Notifier for PagerDuty {
     type Config = Config;
 
     fn notify(config: Config, request: &Request, event: &Event, host: &Host) -> Result<(), Failure> {
-        let to = match Route::choose(&config.routes, &config.to, &config.message, event, host) {
-            Chosen::Told(to) => to,
-            Chosen::Nobody => return Ok(()),
+        let Some(to) = Route::choose(&config.routes, &config.to, &config.message, event, host) else {
+            return Ok(());
         };
         let mut body = match config.action.unwrap_or_else(|| Action::of(event)) {
             Action::Trigger => triggered(&config, request, event)?,
@@ -131,9 +124,10 @@ impl Notifier for PagerDuty {
             )));
         }
         body["routing_key"] = json!(routing_key);
-        let response = deliver(host, config.pace(), || {
-            host.http().post(format!("{}/v2/enqueue", config.api)).json(&body)
-        })?;
+        let response =
+            deliver(host, Pace { timeout_ms: config.timeout_ms, max_wait_ms: config.max_wait_ms }, || {
+                host.http().post(format!("{}/v2/enqueue", config.api)).json(&body)
+            })?;
         accepted(&response)
     }
 }

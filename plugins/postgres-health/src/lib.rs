@@ -58,7 +58,7 @@ pub struct Config {
     #[serde(default)]
     latency: Latency,
     /// For everything together, in milliseconds.
-    #[serde(default = "timeout")]
+    #[serde(default = "runner_probe::timeout_ms")]
     #[schemars(range(min = 1))]
     timeout_ms: u32,
 }
@@ -86,10 +86,6 @@ fn select_1() -> String {
 
 fn rounds() -> u32 {
     9_500
-}
-
-fn timeout() -> u32 {
-    5_000
 }
 
 /// Longest answer of a query that is kept, in characters.

@@ -51,13 +51,9 @@ pub struct Config {
     #[serde(default)]
     latency: Latency,
     /// For everything together, in milliseconds.
-    #[serde(default = "timeout")]
+    #[serde(default = "runner_probe::timeout_ms")]
     #[schemars(range(min = 1))]
     timeout_ms: u32,
-}
-
-fn timeout() -> u32 {
-    5_000
 }
 
 /// Who is asking.

@@ -4,7 +4,7 @@
 //! Nothing in the text can mention anybody: only `mention` does.
 
 use runner_notice::{
-    Channel, Chosen, Links, Markup, Message, Pace, Route, SecretUrl, Written, accepted, deliver, refused,
+    Channel, Links, Markup, Message, Pace, Route, SecretUrl, Written, accepted, deliver, refused,
 };
 use runner_plugin::host::Response;
 use runner_plugin::text::shortened;
@@ -83,12 +83,6 @@ struct ByToken {
     mention: Vec<String>,
 }
 
-impl Config {
-    fn pace(&self) -> Pace {
-        Pace { timeout_ms: self.timeout_ms, max_wait_ms: self.max_wait_ms }
-    }
-}
-
 /// The notifier.
 #[derive(Debug)]
 pub struct Slack;
@@ -97,9 +91,8 @@ impl Notifier for Slack {
     type Config = Config;
 
     fn notify(config: Config, request: &Request, event: &Event, host: &Host) -> Result<(), Failure> {
-        let to = match Route::choose(&config.routes, &config.to, &config.message, event, host) {
-            Chosen::Told(to) => to,
-            Chosen::Nobody => return Ok(()),
+        let Some(to) = Route::choose(&config.routes, &config.to, &config.message, event, host) else {
+            return Ok(());
         };
         let mentions = mentions(to);
         let channel = Channel {
@@ -168,7 +161,7 @@ fn post(
     token: Option<&Secret>,
     body: &Value,
 ) -> Result<Response, Failure> {
-    deliver(host, config.pace(), || {
+    deliver(host, Pace { timeout_ms: config.timeout_ms, max_wait_ms: config.max_wait_ms }, || {
         let request =
             host.http().post(url).header("content-type", "application/json; charset=utf-8").json(body);
         match token {

@@ -36,13 +36,9 @@ pub struct Config {
     #[serde(default)]
     latency: Latency,
     /// For connection and banner together, of each address, in milliseconds.
-    #[serde(default = "timeout")]
+    #[serde(default = "runner_probe::timeout_ms")]
     #[schemars(range(min = 1))]
     timeout_ms: u32,
-}
-
-fn timeout() -> u32 {
-    5_000
 }
 
 /// The health check.

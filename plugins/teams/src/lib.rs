@@ -3,9 +3,7 @@
 //! To the address of a workflow ("when a webhook request is received"), which is a secret. The card is made of text
 //! blocks, one for each paragraph, and a button for each link.
 
-use runner_notice::{
-    Channel, Chosen, Links, Markup, Message, Pace, Route, SecretUrl, Written, accepted, deliver,
-};
+use runner_notice::{Channel, Links, Markup, Message, Pace, Route, SecretUrl, Written, accepted, deliver};
 use runner_plugin::{Event, Failure, Host, Notifier, Request};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -60,12 +58,6 @@ struct Person {
     name: String,
 }
 
-impl Config {
-    fn pace(&self) -> Pace {
-        Pace { timeout_ms: self.timeout_ms, max_wait_ms: self.max_wait_ms }
-    }
-}
-
 /// The notifier.
 #[derive(Debug)]
 pub struct Teams;
@@ -74,9 +66,8 @@ impl Notifier for Teams {
     type Config = Config;
 
     fn notify(config: Config, request: &Request, event: &Event, host: &Host) -> Result<(), Failure> {
-        let to = match Route::choose(&config.routes, &config.to, &config.message, event, host) {
-            Chosen::Told(to) => to,
-            Chosen::Nobody => return Ok(()),
+        let Some(to) = Route::choose(&config.routes, &config.to, &config.message, event, host) else {
+            return Ok(());
         };
         let written = config.message.write(request, event, CHANNEL)?;
         let body = json!({
@@ -95,10 +86,11 @@ impl Notifier for Teams {
             )));
         }
         let url = SecretUrl::reveal(&to.webhook, host)?;
-        let response = deliver(host, config.pace(), || {
-            host.http().post(url.url()).header("content-type", "application/json").body(body.as_str())
-        })
-        .map_err(|failure| url.hide(failure))?;
+        let response =
+            deliver(host, Pace { timeout_ms: config.timeout_ms, max_wait_ms: config.max_wait_ms }, || {
+                host.http().post(url.url()).header("content-type", "application/json").body(body.as_str())
+            })
+            .map_err(|failure| url.hide(failure))?;
         accepted(&response)
     }
 }

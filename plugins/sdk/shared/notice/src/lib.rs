@@ -32,7 +32,7 @@ pub use key::key;
 pub use link::Link;
 pub use markup::Markup;
 pub use message::{Channel, Links, Message, Written};
-pub use route::{Chosen, Level, Occasion, Route};
+pub use route::{Level, Occasion, Route};
 pub use secret_url::SecretUrl;
 pub use style::Style;
 

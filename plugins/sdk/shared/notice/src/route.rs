@@ -82,33 +82,25 @@ pub enum Level {
     Error,
 }
 
-/// What the routes say about one message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chosen<'c, T> {
-    /// The first route that fits names them; or none fits, and the config's own are told.
-    Told(&'c T),
-    /// The first route that fits says so.
-    Nobody,
-}
-
 impl<T> Route<T> {
-    /// Finds who is told: the first of `routes` that fits, else `usual`. Where it is nobody, the log says by which route.
+    /// Finds who is told: the first of `routes` that fits says who or nobody; without one it is `usual`. Where it is nobody,
+    /// the log says by which route.
     pub fn choose<'c>(
         routes: &'c [Self],
         usual: &'c T,
         message: &Message,
         event: &Event,
         host: &Host,
-    ) -> Chosen<'c, T> {
+    ) -> Option<&'c T> {
         let found = routes.iter().enumerate().find(|(_, route)| route.fits(message, event));
         match found.map(|(index, route)| (index, &route.to)) {
-            None => Chosen::Told(usual),
-            Some((_, To::Somebody(told))) => Chosen::Told(told),
+            None => Some(usual),
+            Some((_, To::Somebody(told))) => Some(told),
             Some((index, To::Nobody(Nobody::Nobody))) => {
                 let (name, severity) = (&event.name, &event.severity);
                 host.log()
                     .info(format!("nobody is told of `{name}` ({severity}): `routes[{index}]` says so"));
-                Chosen::Nobody
+                None
             }
         }
     }

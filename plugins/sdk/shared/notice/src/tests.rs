@@ -270,10 +270,8 @@ fn the_first_route_that_fits_says_who_is_told() {
         let host = FakeHost::new();
         let message: Message = serde_json::from_value(json!({ "fields": { "level": level } })).unwrap();
         let event = Event { severity: severity.into(), ..event(name, "failed") };
-        let told = match Route::choose(&routes, &usual, &message, &event, &host.host()) {
-            Chosen::Told(somebody) => somebody.clone(),
-            Chosen::Nobody => "nobody".to_owned(),
-        };
+        let told = Route::choose(&routes, &usual, &message, &event, &host.host());
+        let told = told.map_or_else(|| "nobody".to_owned(), String::clone);
         (told, host.logged().into_iter().map(|line| line.text).collect::<Vec<_>>())
     };
 

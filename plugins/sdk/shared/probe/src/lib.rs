@@ -19,4 +19,4 @@ pub use latency::{Latency, milliseconds};
 pub use said::said;
 pub use tls::Tls;
 pub use verdict::{line, unreachable};
-pub use wire::Wire;
+pub use wire::{Wire, timeout_ms};

@@ -10,6 +10,12 @@ use crate::Address;
 /// Most bytes of one read.
 const READ: u32 = 64 * 1024;
 
+/// The usual `timeout_ms` of a check: five seconds for everything together.
+#[must_use]
+pub fn timeout_ms() -> u32 {
+    5_000
+}
+
 /// A connection with what was read of it and not yet used. One time stands over all of it: a server that sends one byte
 /// now and then is as late as one that sends none.
 #[derive(Debug)]
