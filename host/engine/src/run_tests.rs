@@ -382,6 +382,28 @@ async fn a_health_check_is_asked_until_it_was_healthy_often_enough() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_measurement_that_the_deadline_cuts_short_is_no_error_of_what_is_measured() {
+    // One that hangs is left a moment for its last words.
+    for (cut, took_ms) in [(Act::Hang, 7_100), (Act::TimeOut, 7_000)] {
+        let plan = plan([gate("health").but(|step| {
+            let deadline = Some(Duration::from_secs(7));
+            step.poll = Some(Poll { failure_limit: None, error_limit: Some(0), deadline, ..poll() });
+        })]);
+        let mut stage = Stage::new(plan, |runner| {
+            runner.on("health", "observe", Act::Answer(answer(Answer::Fail, "down"))).on(
+                "health",
+                "observe",
+                cut.clone(),
+            )
+        });
+        let setup = stage.create();
+        let verdict = run(setup).await.unwrap();
+        assert_eq!(verdict, rejected("health", World::Unchanged), "{cut:?}");
+        assert_eq!(stage.seen.records()[2].at_ms - stage.seen.records()[0].at_ms, took_ms, "{cut:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_approval_waits_for_a_person_and_tells_those_who_listen() {
     let plan = plan([
         approval("ask", Inconclusive::Fail),

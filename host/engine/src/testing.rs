@@ -25,6 +25,8 @@ pub enum Act {
     Answer(CallReport),
     /// Never answers.
     Hang,
+    /// Fails as timed out in the moment in which its time is up, as a sandbox does that minds the time itself.
+    TimeOut,
     /// Answers once somebody calls [`Notify::notify_one`].
     Hold(Arc<Notify>, CallReport),
     /// Panics, as a fault of ours would.
@@ -77,12 +79,17 @@ impl StepRunner for FakeRunner {
         let key = (self.id(call.step), word(&call.operation));
         let act = lock(&self.scripts).get_mut(&key).and_then(VecDeque::pop_front);
         let yes = yes(&call.operation);
+        let time = call.time;
         lock(&self.calls).push(call);
         Box::pin(async move {
             let report = match act {
                 None => yes,
                 Some(Act::Answer(report)) => report,
                 Some(Act::Hang) => std::future::pending().await,
+                Some(Act::TimeOut) => {
+                    tokio::time::sleep(time).await;
+                    failure(FailureKind::TimedOut, "it took too long")
+                }
                 Some(Act::Hold(until, report)) => {
                     until.notified().await;
                     report
