@@ -170,6 +170,9 @@ fn capability_of(pointer: &str, requested: &Requested, ceiling: &Requested) -> C
             Capability::Reveal
         }
         "secrets" => Capability::Secrets,
-        _ => unreachable!("`Requested::beyond` points into one of its four lists"),
+        "docker" => Capability::Docker,
+        "git" => Capability::Git,
+        "command" => Capability::Command,
+        _ => unreachable!("`Requested::beyond` points into one of its lists"),
     }
 }

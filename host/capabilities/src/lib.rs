@@ -14,13 +14,17 @@
 mod admit;
 #[cfg(feature = "host")]
 pub mod clock;
+pub mod command;
+pub mod docker;
 pub mod env;
 pub mod filesystem;
+pub mod git;
 #[cfg(feature = "host")]
 pub mod host;
 mod limits;
 #[cfg(feature = "host")]
 pub mod log;
+mod machine;
 pub mod network;
 mod pattern;
 mod requested;
@@ -31,5 +35,6 @@ mod tests;
 
 pub use admit::{GrantSet, Policy, PolicyError, Refusal, admit};
 pub use limits::{LimitError, Limits, RequestedLimits, duration_ms};
+pub use machine::{DockerHost, DockerHostError, Machine, TlsFiles};
 pub use requested::{Capability, GrantError, Requested};
 pub use rule::{Rule, RuleKind, Use};

@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{env, filesystem::FilesystemGrant, network::NetworkGrant, secrets::SecretsGrant};
+use crate::{
+    command::CommandGrant, docker::DockerGrant, env, filesystem::FilesystemGrant, git::GitGrant,
+    network::NetworkGrant, secrets::SecretsGrant,
+};
 
 /// The closed list of things a component can import and a pipeline can grant.
 ///
@@ -27,12 +30,29 @@ pub enum Capability {
     Secrets,
     /// The bytes of a secret.
     Reveal,
+    /// Containers, images and networks.
+    Docker,
+    /// Repositories.
+    Git,
+    /// Programs.
+    Command,
 }
 
 impl Capability {
     /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 8] =
-        [Self::Log, Self::Clock, Self::Http, Self::Tcp, Self::Files, Self::Env, Self::Secrets, Self::Reveal];
+    pub const ALL: [Self; 11] = [
+        Self::Log,
+        Self::Clock,
+        Self::Http,
+        Self::Tcp,
+        Self::Files,
+        Self::Env,
+        Self::Secrets,
+        Self::Reveal,
+        Self::Docker,
+        Self::Git,
+        Self::Command,
+    ];
 
     /// Name of the interface in the package `runner:plugin`; of [`Capability::Env`] that in `wasi:cli`.
     #[must_use]
@@ -46,6 +66,9 @@ impl Capability {
             Self::Env => "environment",
             Self::Secrets => "secrets",
             Self::Reveal => "reveal",
+            Self::Docker => "docker",
+            Self::Git => "git",
+            Self::Command => "command",
         }
     }
 
@@ -64,6 +87,9 @@ impl Capability {
             Self::Files => Some("filesystem"),
             Self::Env => Some("env"),
             Self::Secrets | Self::Reveal => Some("secrets"),
+            Self::Docker => Some("docker"),
+            Self::Git => Some("git"),
+            Self::Command => Some("command"),
         }
     }
 
@@ -78,6 +104,9 @@ impl Capability {
             Self::Env => "env: [LANG]",
             Self::Secrets => "secrets: [my_secret]",
             Self::Reveal => "secrets: [{ name: my_secret, reveal: true }]",
+            Self::Docker => "docker: { verbs: [container.inspect], containers: [my-app-*] }",
+            Self::Git => "git: [status, refs]",
+            Self::Command => r#"command: [{ program: kubectl, args: [rollout, status, "*"] }]"#,
         }
     }
 }
@@ -98,6 +127,15 @@ pub struct Requested {
     /// Which secrets to use.
     #[serde(skip_serializing_if = "SecretsGrant::is_empty")]
     pub secrets: SecretsGrant,
+    /// What to do to which containers, images and networks.
+    #[serde(skip_serializing_if = "DockerGrant::is_empty")]
+    pub docker: DockerGrant,
+    /// What to do to which repositories.
+    #[serde(skip_serializing_if = "GitGrant::is_empty")]
+    pub git: GitGrant,
+    /// Which programs to run.
+    #[serde(skip_serializing_if = "CommandGrant::is_empty")]
+    pub command: CommandGrant,
 }
 
 /// One thing that is wrong in a `grants` block.
@@ -123,9 +161,6 @@ impl GrantError {
     }
 }
 
-/// Keys of `grants` that the vocabulary has and this version cannot enforce yet.
-const NOT_YET: [&str; 3] = ["docker", "git", "command"];
-
 impl Requested {
     /// Reads a `grants` block.
     ///
@@ -146,12 +181,12 @@ impl Requested {
                 "filesystem" => FilesystemGrant::parse(value).map(|grant| requested.filesystem = grant),
                 "env" => env::EnvGrant::parse(value).map(|grant| requested.env = grant),
                 "secrets" => SecretsGrant::parse(value).map(|grant| requested.secrets = grant),
-                other if NOT_YET.contains(&other) => {
-                    Err(vec![GrantError::new("", format!("`{other}` grants are not supported yet"))])
-                }
+                "docker" => DockerGrant::parse(value).map(|grant| requested.docker = grant),
+                "git" => GitGrant::parse(value).map(|grant| requested.git = grant),
+                "command" => CommandGrant::parse(value).map(|grant| requested.command = grant),
                 other => Err(vec![
                     GrantError::new("", format!("unknown capability `{other}`"))
-                        .help("known: network, filesystem, env, secrets"),
+                        .help("known: network, filesystem, env, secrets, docker, git, command"),
                 ]),
             };
             if let Err(found) = outcome {
@@ -181,6 +216,9 @@ impl Requested {
             Capability::Env => !self.env.is_empty(),
             Capability::Secrets => !self.secrets.is_empty(),
             Capability::Reveal => self.secrets.reveals_any(),
+            Capability::Docker => !self.docker.is_empty(),
+            Capability::Git => !self.git.is_empty(),
+            Capability::Command => !self.command.is_empty(),
         }
     }
 
@@ -192,6 +230,9 @@ impl Requested {
             ("filesystem", self.filesystem.beyond(&narrower.filesystem)),
             ("env", self.env.beyond(&narrower.env)),
             ("secrets", self.secrets.beyond(&narrower.secrets)),
+            ("docker", self.docker.beyond(&narrower.docker)),
+            ("git", self.git.beyond(&narrower.git)),
+            ("command", self.command.beyond(&narrower.command)),
         ];
         parts
             .into_iter()

@@ -30,6 +30,33 @@ pub enum RuleKind {
     /// `secrets` with `reveal: true`: the bytes.
     #[serde(rename = "secrets.reveal")]
     Reveal,
+    /// `docker.verbs`.
+    #[serde(rename = "docker.verbs")]
+    DockerVerb,
+    /// `docker.containers`.
+    #[serde(rename = "docker.containers")]
+    DockerContainer,
+    /// `docker.images`.
+    #[serde(rename = "docker.images")]
+    DockerImage,
+    /// `docker.networks`.
+    #[serde(rename = "docker.networks")]
+    DockerNetwork,
+    /// `docker.ports`.
+    #[serde(rename = "docker.ports")]
+    DockerPort,
+    /// `docker.mounts`.
+    #[serde(rename = "docker.mounts")]
+    DockerMount,
+    /// `docker.allow`.
+    #[serde(rename = "docker.allow")]
+    DockerPrivilege,
+    /// `git`.
+    #[serde(rename = "git")]
+    Git,
+    /// `command`.
+    #[serde(rename = "command")]
+    Command,
 }
 
 impl RuleKind {
@@ -43,6 +70,15 @@ impl RuleKind {
             Self::Env => "env",
             Self::Secret => "secrets",
             Self::Reveal => "secrets.reveal",
+            Self::DockerVerb => "docker.verbs",
+            Self::DockerContainer => "docker.containers",
+            Self::DockerImage => "docker.images",
+            Self::DockerNetwork => "docker.networks",
+            Self::DockerPort => "docker.ports",
+            Self::DockerMount => "docker.mounts",
+            Self::DockerPrivilege => "docker.allow",
+            Self::Git => "git",
+            Self::Command => "command",
         }
     }
 }
@@ -130,7 +166,8 @@ impl Requested {
         let revealed = self.secrets.iter().filter(|secret| secret.reveal);
         let reveal = revealed.map(|secret| Rule::new(RuleKind::Reveal, &secret.name));
         let mut rules = Vec::new();
-        for rule in network.chain(read).chain(write).chain(env).chain(secrets).chain(reveal) {
+        let docker = self.docker.each_rule().chain(self.git.each_rule()).chain(self.command.each_rule());
+        for rule in network.chain(read).chain(write).chain(env).chain(secrets).chain(reveal).chain(docker) {
             if !rules.contains(&rule) {
                 rules.push(rule);
             }

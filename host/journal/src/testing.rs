@@ -84,6 +84,7 @@ fn draft(id: &str, uses: Uses) -> Draft {
         secrets: Vec::new(),
         env: BTreeMap::new(),
         place: format!("deploy.yaml:{id}"),
+        target: None,
         fault: None,
     };
     Draft { step, needs: Vec::new() }
@@ -190,6 +191,7 @@ pub fn plan(drafts: impl IntoIterator<Item = Draft>) -> Plan {
         env: BTreeMap::new(),
         secrets: BTreeMap::new(),
         plugins: plugins.to_vec(),
+        targets: BTreeMap::new(),
     };
     Plan { header, steps }
 }

@@ -53,6 +53,10 @@ name!(
     PluginAlias
 );
 name!(
+    /// A target as named in the pipeline.
+    TargetName
+);
+name!(
     /// A secret as named in the pipeline.
     SecretName
 );

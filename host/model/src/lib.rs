@@ -18,14 +18,14 @@ mod verdict;
 pub use diagnostic::{Diagnostic, Label, Severity, Source, SourceId, Sources, Span};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use exit::ExitCode;
-pub use ids::{Digest, IdError, PluginAlias, RunId, SecretName, StepId};
+pub use ids::{Digest, IdError, PluginAlias, RunId, SecretName, StepId, TargetName};
 pub use outcome::{
     Answer, Check, Failure, FailureKind, Finding, FindingSeverity, Measurements, Outcome, StepResult,
 };
 pub use plan::{
     Approval, Backoff, Effect, Fault, Inconclusive, Need, NotifyOn, Phase, Plan, PlanHeader, PlannedPlugin,
-    PluginIndex, PluginKind, Poll, RecordedPlan, ResultSet, Retry, RetryOn, SecretOrigin, SecretSource, Step,
-    StepIndex, Uses,
+    PluginIndex, PluginKind, Poll, RecordedPlan, ResultSet, Retry, RetryOn, SecretOrigin, SecretSource, Slot,
+    Step, StepIndex, Target, Uses,
 };
 pub use schema_work::{SchemaWork, check_schema_work};
 pub use verdict::{Cause, Remaining, Verdict, World};

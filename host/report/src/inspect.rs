@@ -131,6 +131,9 @@ fn asks(component: &Component) -> Vec<&'static str> {
         ("variables of the environment", wasi("wasi:cli/environment")),
         ("secrets", imports(Capability::Secrets)),
         ("the bytes of secrets", imports(Capability::Reveal)),
+        ("Docker", imports(Capability::Docker)),
+        ("git", imports(Capability::Git)),
+        ("commands", imports(Capability::Command)),
     ]
     .into_iter()
     .filter_map(|(what, asks)| asks.then_some(what))
@@ -161,6 +164,9 @@ const fn ours(capability: Capability) -> (&'static str, &'static str) {
         Capability::Env => ("read variables of the environment", "the step's own `env`"),
         Capability::Secrets => ("use secrets without seeing them", "every secret is denied"),
         Capability::Reveal => ("see the bytes of secrets", "every secret is denied"),
+        Capability::Docker => ("use containers, images and networks", REFUSED),
+        Capability::Git => ("use git repositories", REFUSED),
+        Capability::Command => ("run programs", REFUSED),
     }
 }
 
@@ -209,5 +215,10 @@ fn example(component: &Component) -> Vec<String> {
     } else if has("secrets") {
         lines.push("secrets: [SECRET]".to_owned());
     }
+    let examples =
+        [("Docker", Capability::Docker), ("git", Capability::Git), ("commands", Capability::Command)];
+    lines.extend(
+        examples.iter().filter(|(what, _)| has(what)).map(|(_, capability)| capability.example().to_owned()),
+    );
     lines
 }

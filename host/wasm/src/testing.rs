@@ -244,6 +244,7 @@ impl Stage {
                     digest: Digest::from_sha256(&Sha256::digest(component).into()),
                     kind: self.kind,
                 }],
+                targets: BTreeMap::new(),
             },
             steps: vec![Step {
                 id: StepId::new("step"),
@@ -266,6 +267,7 @@ impl Stage {
                 secrets: self.secrets.keys().cloned().collect(),
                 env: BTreeMap::new(),
                 place: "pipeline.yaml:1".to_owned(),
+                target: None,
                 fault: None,
             }],
         }

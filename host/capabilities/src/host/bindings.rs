@@ -10,6 +10,9 @@ wasmtime::component::bindgen!({
         "runner:plugin/tcp": async | trappable,
         "runner:plugin/files": async | trappable,
         "runner:plugin/clock.sleep": async | trappable,
+        "runner:plugin/docker": async | trappable,
+        "runner:plugin/git": async | trappable,
+        "runner:plugin/command": async | trappable,
         default: trappable,
     },
     with: {

@@ -106,6 +106,9 @@ pub(crate) fn refused(capability: Capability, name: &str) -> Refusal {
         | Capability::Tcp
         | Capability::Files
         | Capability::Env
+        | Capability::Docker
+        | Capability::Git
+        | Capability::Command
         | Capability::Secrets => (format!("use the secret `{name}`"), format!("secrets: [{name}]")),
     };
     let message = "its `secrets` grant does not name this".to_owned();

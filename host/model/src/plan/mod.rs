@@ -8,6 +8,7 @@ mod milliseconds;
 mod needs;
 mod plugin;
 mod step;
+mod target;
 
 use std::collections::BTreeMap;
 
@@ -19,8 +20,9 @@ pub use attempts::{Backoff, Poll, Retry, RetryOn};
 pub use needs::{Need, ResultSet};
 pub use plugin::{Effect, PlannedPlugin, PluginKind, SecretOrigin, SecretSource};
 pub use step::{Approval, Fault, Inconclusive, NotifyOn, Phase, Step, Uses};
+pub use target::{Slot, Target};
 
-use crate::{Digest, SecretName, StepId};
+use crate::{Digest, SecretName, StepId, TargetName};
 
 /// Position of a step in [`Plan::steps`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -71,6 +73,9 @@ pub struct PlanHeader {
     pub secrets: BTreeMap<SecretName, SecretSource>,
     /// The plugins.
     pub plugins: Vec<PlannedPlugin>,
+    /// The machines that steps work on.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<TargetName, Target>,
 }
 
 /// What is going to happen.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Need, PluginIndex, Poll, Retry, milliseconds};
-use crate::{SecretName, StepId};
+use crate::{SecretName, StepId, TargetName};
 
 /// Which part of the pipeline a step belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,6 +173,9 @@ pub struct Step<G = GrantSet> {
     pub env: BTreeMap<String, String>,
     /// Where it stands, as `file:line`.
     pub place: String,
+    /// The machine it works on; none for this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetName>,
     /// A fault put in on purpose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Fault>,
@@ -184,7 +187,7 @@ impl<G> Step<G> {
     pub fn without_grants(self) -> (G, Step<()>) {
         let Self { id, phase, uses, with, needs, condition, matrix, timeout, retry, poll, .. } = self;
         let Self { on_inconclusive, report_only, continue_on_error, required, outputs, grants, .. } = self;
-        let Self { limits, secrets, env, place, fault, .. } = self;
+        let Self { limits, secrets, env, place, target, fault, .. } = self;
         let step = Step {
             id,
             phase,
@@ -206,6 +209,7 @@ impl<G> Step<G> {
             secrets,
             env,
             place,
+            target,
             fault,
         };
         (grants, step)
@@ -237,6 +241,7 @@ impl Step<()> {
             secrets: self.secrets,
             env: self.env,
             place: self.place,
+            target: self.target,
             fault: self.fault,
         }
     }

@@ -156,6 +156,13 @@ fn unneeded(rules: &Requested, grants: &GrantsText, facts: &PluginFacts, found: 
     if !rules.env.is_empty() && !wasi("wasi:cli/environment") {
         report("/env", "variables of the environment".to_owned(), "`wasi:cli/environment`");
     }
+    for (capability, key) in
+        [(Capability::Docker, "docker"), (Capability::Git, "git"), (Capability::Command, "command")]
+    {
+        if rules.serves(capability) && !imports(capability) {
+            report(&format!("/{key}"), format!("`{key}`"), &format!("`runner:plugin/{key}`"));
+        }
+    }
     for (index, secret) in rules.secrets.iter().enumerate() {
         let pointer = format!("/secrets/{index}");
         if secret.reveal && !imports(Capability::Reveal) {
@@ -232,6 +239,9 @@ const fn nothing_of(capability: Capability) -> &'static str {
         Capability::Files => "`filesystem: {}`",
         Capability::Env => "`env: []`",
         Capability::Secrets | Capability::Reveal => "`secrets: []`",
+        Capability::Docker => "`docker: {}`",
+        Capability::Git => "`git: []`",
+        Capability::Command => "`command: []`",
     }
 }
 

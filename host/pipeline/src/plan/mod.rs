@@ -162,6 +162,7 @@ impl<'a> Planner<'a> {
             env: self.env.clone(),
             secrets: document.secrets.iter().filter_map(secret).collect(),
             plugins: plugins.iter().filter_map(plugin).collect(),
+            targets: BTreeMap::new(),
         }
     }
 
@@ -222,6 +223,7 @@ impl<'a> Planner<'a> {
             secrets: text.secrets.iter().map(|name| SecretName::new(&name.value)).collect(),
             env,
             place: places.line(text.id.span),
+            target: None,
             fault: None,
         })
     }

@@ -1,0 +1,5 @@
+//! Commands: named programs with named arguments, without a shell.
+
+mod grant;
+
+pub use grant::{CommandGrant, CommandRule};

@@ -1,0 +1,5 @@
+//! Docker: verbs on named things of one engine.
+
+mod grant;
+
+pub use grant::DockerGrant;

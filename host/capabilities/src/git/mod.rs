@@ -1,0 +1,5 @@
+//! Git: verbs on named repositories.
+
+mod grant;
+
+pub use grant::{GitGrant, GitRule};
