@@ -1,6 +1,6 @@
 //! A world of the L9 example, and the runner in it.
 
-use std::{fs, ops::Deref, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, ops::Deref, path::Path, process::Command};
 
 use l9::{Parts, World};
 
@@ -76,4 +76,9 @@ impl Drop for Scene {
             panic!("{left}");
         }
     }
+}
+
+/// Containers as [`World::containers`] should give them.
+pub(crate) fn containers<const N: usize>(expected: [(&str, &str); N]) -> BTreeMap<String, String> {
+    expected.into_iter().map(|(name, state)| (name.to_owned(), state.to_owned())).collect()
 }

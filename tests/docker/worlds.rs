@@ -1,14 +1,8 @@
 //! What all other tests of this folder stand on.
 
-use std::collections::BTreeMap;
-
 use l9::{Release, WorldError};
 
-use super::scene::Scene;
-
-fn containers<const N: usize>(expected: [(&str, &str); N]) -> BTreeMap<String, String> {
-    expected.into_iter().map(|(name, state)| (name.to_owned(), state.to_owned())).collect()
-}
+use super::scene::{Scene, containers};
 
 #[test]
 fn a_new_world_has_its_first_release_live_as_blue() {
