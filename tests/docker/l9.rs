@@ -68,20 +68,27 @@ fn release(behaviour: &'static str) -> Release<'static> {
     Release { version: VERSION, behaviour, failing: &[] }
 }
 
+/// How a run ended, and what it said of that.
+struct Ended(End, String);
+
+impl Ended {
+    #[track_caller]
+    fn is(self, expected: End) {
+        assert_eq!(self.0, expected, "{}", self.1);
+    }
+}
+
 /// Deploys what is committed.
-fn deploy(scene: &Scene, inputs: &[(&str, &str)]) -> End {
+fn deploy(scene: &Scene, inputs: &[(&str, &str)]) -> Ended {
     let message = ("message", "The second release");
     let all: Vec<(&str, &str)> =
         [("tag", VERSION), ("stable_for", "2s"), message].into_iter().chain(inputs.iter().copied()).collect();
     let run = scene.exec("pipeline.yaml", &all);
-    let end = End::of(scene, run.code);
-    // What a failed comparison does not say.
-    eprintln!("{}", run.all());
-    end
+    Ended(End::of(scene, run.code), run.all())
 }
 
 /// Commits a release, has its image published, and deploys it.
-fn deploy_release(scene: &Scene, release: Release<'_>) -> End {
+fn deploy_release(scene: &Scene, release: Release<'_>) -> Ended {
     let commit = scene.commit(release).expect("a commit");
     scene.publish(release.version, &commit).expect("an image");
     deploy(scene, &[])
@@ -100,17 +107,14 @@ fn a_good_release_goes_live_and_the_one_before_is_kept() {
     let end = deploy_release(&scene, release("healthy"));
     let commit = scene.git(&["rev-parse", "HEAD"]).unwrap();
 
-    assert_eq!(
-        end,
-        End {
-            code: 0,
-            decided: None,
-            live: VERSION.to_owned(),
-            containers: containers([("blue", "exited"), ("green", "running")]),
-            undone: Vec::new(),
-            server: VERSION.to_owned(),
-        }
-    );
+    end.is(End {
+        code: 0,
+        decided: None,
+        live: VERSION.to_owned(),
+        containers: containers([("blue", "exited"), ("green", "running")]),
+        undone: Vec::new(),
+        server: VERSION.to_owned(),
+    });
     let record: Value =
         serde_json::from_str(&scene.text("server/.deployed-metadata.json").expect("a record")).unwrap();
     assert_eq!(
@@ -136,7 +140,8 @@ fn a_release_may_be_built_on_the_server() {
     scene.commit(release("healthy")).unwrap();
     let end = deploy(&scene, &[("image_source", "build")]);
 
-    assert_eq!((end.code, end.live.as_str()), (0, VERSION));
+    let Ended(end, said) = end;
+    assert_eq!((end.code, end.live.as_str()), (0, VERSION), "{said}");
 }
 
 /// Requirement 003-47: the log of the build is kept.
@@ -147,7 +152,7 @@ fn a_dockerfile_that_cannot_be_built_ends_before_anything_is_tagged() {
     scene.project.write("docker/Dockerfile", dockerfile);
     scene.commit(release("healthy")).unwrap();
 
-    assert_eq!(deploy(&scene, &[]), End::as_before(4, "candidate-image error", &["candidate-image"]));
+    deploy(&scene, &[]).is(End::as_before(4, "candidate-image error", &["candidate-image"]));
     assert_eq!(scene.git(&["tag", "--list", VERSION]).unwrap(), "");
     let log = scene.project.runner(&["logs", &scene.project.run_id(), "candidate-image"]).stdout;
     assert!(log.contains("COPY src/ /app/"), "{log}");
@@ -162,7 +167,7 @@ fn a_suite_whose_exit_code_is_not_0_ends_the_run() {
         Release { failing: &["cgmp-sim::replay_is_deterministic"], ..release("healthy") },
     );
 
-    assert_eq!(end, End::as_before(4, "cgmp-sim error", &[]));
+    end.is(End::as_before(4, "cgmp-sim error", &[]));
 }
 
 /// Requirement 003-19.
@@ -171,7 +176,7 @@ fn a_failed_test_is_what_the_reports_are_read_for() {
     let scene = Scene::new();
     let end = deploy_release(&scene, Release { failing: &["unit::packet_is_parsed"], ..release("healthy") });
 
-    assert_eq!(end, End::as_before(3, "tests-green failure", &[]));
+    end.is(End::as_before(3, "tests-green failure", &[]));
     assert_eq!(scene.git(&["ls-remote", "--tags", "origin", VERSION]).unwrap(), "");
 }
 
@@ -181,7 +186,7 @@ fn an_unhealthy_candidate_is_removed_and_its_log_is_kept() {
     let scene = Scene::new();
     let end = deploy_release(&scene, release("unhealthy"));
 
-    assert_eq!(end, End::as_before(3, "health failure", &LAUNCHED));
+    end.is(End::as_before(3, "health failure", &LAUNCHED));
     let log = scene.project.runner(&["logs", &scene.project.run_id(), "launch"]).stdout;
     assert!(log.contains("INFO l9-api v1.1.0-l9 starts"), "{log}");
     assert_eq!(scene.messages().unwrap().len(), 1);
@@ -192,10 +197,7 @@ fn an_unhealthy_candidate_is_removed_and_its_log_is_kept() {
 fn a_200_that_says_unhealthy_is_unhealthy() {
     let scene = Scene::new();
 
-    assert_eq!(
-        deploy_release(&scene, release("unhealthy-body")),
-        End::as_before(3, "health failure", &LAUNCHED)
-    );
+    deploy_release(&scene, release("unhealthy-body")).is(End::as_before(3, "health failure", &LAUNCHED));
 }
 
 /// Requirements 003-58, 003-59.
@@ -203,10 +205,7 @@ fn a_200_that_says_unhealthy_is_unhealthy() {
 fn a_traceback_in_the_log_is_a_no() {
     let scene = Scene::new();
 
-    assert_eq!(
-        deploy_release(&scene, release("traceback")),
-        End::as_before(3, "logs-clean failure", &LAUNCHED)
-    );
+    deploy_release(&scene, release("traceback")).is(End::as_before(3, "logs-clean failure", &LAUNCHED));
 }
 
 /// Requirements 003-52, 003-60.
@@ -214,20 +213,18 @@ fn a_traceback_in_the_log_is_a_no() {
 fn a_candidate_that_is_too_slow_is_not_waited_for() {
     let scene = Scene::new();
 
-    assert_eq!(
-        deploy_release(&scene, release("slow-start:600")),
-        End::as_before(3, "health error", &LAUNCHED)
-    );
+    deploy_release(&scene, release("slow-start:600")).is(End::as_before(3, "health error", &LAUNCHED));
 }
 
 #[test]
 fn a_candidate_that_dies_never_gets_the_traffic() {
     let scene = Scene::new();
 
-    assert_eq!(
-        deploy_release(&scene, release("dies-after:1")),
-        End::as_before(3, "container-health failure", &LAUNCHED)
-    );
+    deploy_release(&scene, release("dies-after:1")).is(End::as_before(
+        3,
+        "container-health failure",
+        &LAUNCHED,
+    ));
 }
 
 /// Requirements 003-04, 003-69: what only customers see is seen, and the traffic goes back.
@@ -236,7 +233,7 @@ fn a_release_that_breaks_behind_the_proxy_loses_the_traffic_again() {
     let scene = Scene::new();
     let end = deploy_release(&scene, release("behind-proxy"));
 
-    assert_eq!(end, End::as_before(3, "verify-live failure", &LAUNCHED));
+    end.is(End::as_before(3, "verify-live failure", &LAUNCHED));
 }
 
 /// Requirement 003-39.
@@ -246,7 +243,7 @@ fn a_key_that_the_server_lacks_is_found_before_anything_is_launched() {
     let env = scene.text("server/.env").unwrap().replace("POSTGRES_DSN", "POSTGRES_URL");
     scene.project.write("server/.env", env);
 
-    assert_eq!(deploy_release(&scene, release("healthy")), End::as_before(3, "env-valid failure", &[]));
+    deploy_release(&scene, release("healthy")).is(End::as_before(3, "env-valid failure", &[]));
 }
 
 /// Requirement 003-06.
@@ -256,7 +253,7 @@ fn what_is_not_committed_is_not_released() {
     scene.commit(release("healthy")).unwrap();
     scene.project.write("requirements.txt", "pytest==8.4.1\n");
 
-    assert_eq!(deploy(&scene, &[]), End::as_before(3, "local-ready failure", &[]));
+    deploy(&scene, &[]).is(End::as_before(3, "local-ready failure", &[]));
 }
 
 /// Requirement 003-23.
@@ -266,7 +263,7 @@ fn a_lightweight_tag_is_no_release() {
     scene.commit(release("healthy")).unwrap();
     scene.git(&["tag", VERSION]).unwrap();
 
-    assert_eq!(deploy(&scene, &[("create_tag", "false")]), End::as_before(3, "tag-in-git failure", &[]));
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, "tag-in-git failure", &[]));
 }
 
 /// Requirement 003-28.
@@ -278,7 +275,7 @@ fn a_tag_that_main_does_not_lead_to_is_no_release() {
     scene.git(&["tag", "--annotate", "--message", "Not on main", VERSION]).unwrap();
     scene.git(&["checkout", "--quiet", "main"]).unwrap();
 
-    assert_eq!(deploy(&scene, &[("create_tag", "false")]), End::as_before(3, "tag-in-git failure", &[]));
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, "tag-in-git failure", &[]));
 }
 
 /// Requirement 003-48.
@@ -289,7 +286,7 @@ fn an_image_of_another_commit_is_not_launched() {
     scene.commit(release("healthy")).unwrap();
     scene.publish(VERSION, &before).unwrap();
 
-    assert_eq!(deploy(&scene, &[]), End::as_before(3, "images-ready failure", &[]));
+    deploy(&scene, &[]).is(End::as_before(3, "images-ready failure", &[]));
 }
 
 #[test]

@@ -3,4 +3,5 @@
 
 mod l9;
 mod scene;
+mod two_backends;
 mod worlds;
