@@ -5,13 +5,13 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use runner_capabilities::{Refusal, Use};
 use runner_journal::Decision;
 pub use runner_journal::Snapshot;
-use runner_model::{Failure, Outcome, RunId, StepId, StepIndex};
+use runner_model::{Assignment, Failure, Outcome, RunId, StepId, StepIndex};
 use serde_json::Value;
 
 /// What is asked of a plugin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    /// A gate's `evaluate` or a health check's `probe`.
+    /// A gate's `evaluate`, a health check's `probe`, or a proxy switch's `observe`.
     Observe,
     /// A notifier's `notify`.
     Notify(Notice),
@@ -51,6 +51,9 @@ pub struct Call {
     pub step: StepIndex,
     /// Counted from 1.
     pub attempt: u32,
+    /// Which slot of the step's target was active when the run began; nothing if it has none, or that is not known. The call
+    /// may do what the step is granted under it and no more.
+    pub assignment: Option<Assignment>,
     /// What is asked.
     pub operation: Operation,
     /// The step's `with`, expressions evaluated.

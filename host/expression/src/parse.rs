@@ -208,7 +208,7 @@ fn unknown_name(source: &str, tokens: &[Token], unknown: &Unknown) -> ParseError
             name,
             false,
             match name.as_str() {
-                "git" | "target" | "rollback" => format!("`{name}` is not supported yet"),
+                "git" | "rollback" => format!("`{name}` is not supported yet"),
                 "secrets" => {
                     "secrets are never values; name the secret in `with` and list it under `secrets`"
                         .to_owned()

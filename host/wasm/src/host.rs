@@ -18,7 +18,8 @@ use runner_capabilities::{
 };
 use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunner};
 use runner_model::{
-    Failure, FailureKind, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step, StepIndex, Uses,
+    Assignment, Failure, FailureKind, Narrowed, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step,
+    StepIndex, Uses,
 };
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{Engine, component::Component};
@@ -58,12 +59,38 @@ pub(crate) struct Loaded {
 struct LoadedStep {
     id: String,
     known: Arc<Known>,
+    limits: Limits,
+    secrets: Arc<SecretBytes>,
+    rights: Rights,
+}
+
+/// What a step may do.
+enum Rights {
+    /// The same whichever slot of its target is active.
+    Always(Allowed),
+    /// Something else for each slot that may be active, and for none.
+    PerSlot(Vec<(Option<String>, Allowed)>),
+}
+
+/// Grants, and what a call under them needs.
+struct Allowed {
     link: Arc<Link>,
     grants: Arc<GrantSet>,
-    limits: Limits,
     tree: Option<Arc<Tree>>,
-    secrets: Arc<SecretBytes>,
     env: Arc<Variables>,
+}
+
+impl LoadedStep {
+    /// What counts under this assignment; nothing if rules depend on it and it is not known.
+    fn allowed(&self, assignment: Option<&Assignment>) -> Option<&Allowed> {
+        match &self.rights {
+            Rights::Always(allowed) => Some(allowed),
+            Rights::PerSlot(cases) => {
+                let active = &assignment?.active;
+                cases.iter().find(|(case, _)| case == active).map(|(_, allowed)| allowed)
+            }
+        }
+    }
 }
 
 /// A component in its engine, linked: what is left is to instantiate it.
@@ -199,39 +226,69 @@ impl Linking<'_> {
         let Some(known) = self.plugins.get(index.get()).cloned() else {
             unreachable!("a plan's steps use the plan's plugins");
         };
+        let rights = if step.narrowed.is_empty() {
+            Rights::Always(self.allowed(&known, index, step, step.grants.clone()).await?)
+        } else {
+            let mut cases = Vec::with_capacity(step.narrowed.len());
+            for Narrowed { active, grants } in &step.narrowed {
+                let narrowed = step.grants.narrow(grants.clone()).map_err(|beyond| LoadError::Widened {
+                    rules: beyond.into_iter().map(|error| error.message).collect(),
+                })?;
+                cases.push((active.clone(), self.allowed(&known, index, step, narrowed).await?));
+            }
+            Rights::PerSlot(cases)
+        };
+        Ok(LoadedStep {
+            id: step.id.to_string(),
+            limits: step.limits,
+            secrets: Arc::new(self.secrets(step, index)),
+            rights,
+            known,
+        })
+    }
+
+    /// Links the component of a step with `grants` and no others.
+    async fn allowed(
+        &mut self,
+        known: &Arc<Known>,
+        index: PluginIndex,
+        step: &Step,
+        grants: GrantSet,
+    ) -> Result<Allowed, LoadError> {
         let counting = if step.limits.fuel.is_some() { Counting::Fuel } else { Counting::Nothing };
         let granted = known
             .surface
             .linked
             .iter()
             .copied()
-            .filter(|capability| step.grants.rules().serves(*capability))
+            .filter(|capability| grants.rules().serves(*capability))
             .collect();
         let key = (index, counting, granted);
         let link = match self.links.get(&key) {
             Some(link) => Arc::clone(link),
             None => {
-                let link = Arc::new(self.link(&known, counting, step).await?);
+                let link = Arc::new(self.link(known, counting, &grants).await?);
                 self.links.insert(key, Arc::clone(&link));
                 link
             }
         };
-        Ok(LoadedStep {
-            id: step.id.to_string(),
+        Ok(Allowed {
             link,
-            limits: step.limits,
-            tree: if step.grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
-            secrets: Arc::new(self.secrets(step, index)),
-            env: Arc::new(self.env(step)),
-            grants: Arc::new(step.grants.clone()),
-            known,
+            tree: if grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
+            env: Arc::new(self.env(step, &grants)),
+            grants: Arc::new(grants),
         })
     }
 
     /// In the pool if the plan has many steps, the machine has room for one and the component fits; else on demand.
-    async fn link(&self, known: &Arc<Known>, counting: Counting, step: &Step) -> Result<Link, LoadError> {
+    async fn link(
+        &self,
+        known: &Arc<Known>,
+        counting: Counting,
+        grants: &GrantSet,
+    ) -> Result<Link, LoadError> {
         let link = |component: &Component, engine: Engine, allocation| {
-            let kind = linked(&engine, component, &known.surface, &step.grants)?;
+            let kind = linked(&engine, component, &known.surface, grants)?;
             Ok(Link { kind, engine, allocation })
         };
         let (component, engine) = self.loader.on_demand(known, counting).await?;
@@ -267,10 +324,10 @@ impl Linking<'_> {
     }
 
     /// The step's own variables over the granted ones of the host.
-    fn env(&self, step: &Step) -> Variables {
+    fn env(&self, step: &Step, grants: &GrantSet) -> Variables {
         let own: BTreeMap<String, String> =
             step.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let names = step.grants.rules().env.names().filter(|name| !own.contains_key(*name));
+        let names = grants.rules().env.names().filter(|name| !own.contains_key(*name));
         let granted = names
             .filter_map(|name| self.options.env.get(name).map(|value| (name.to_owned(), value.clone())))
             .collect();
@@ -314,7 +371,11 @@ impl Loaded {
 
     #[cfg(test)]
     pub(crate) fn allocations(&self) -> Vec<Allocation> {
-        self.steps.iter().flatten().map(|step| step.link.allocation).collect()
+        let of = |step: &LoadedStep| match &step.rights {
+            Rights::Always(allowed) => vec![allowed.link.allocation],
+            Rights::PerSlot(cases) => cases.iter().map(|(_, allowed)| allowed.link.allocation).collect(),
+        };
+        self.steps.iter().flatten().flat_map(of).collect()
     }
 
     fn step(&self, index: StepIndex) -> Option<&LoadedStep> {
@@ -322,6 +383,10 @@ impl Loaded {
     }
 
     async fn ask(&self, step: &LoadedStep, call: Call, ledger: &Arc<Ledger>) -> Result<Reply, Failure> {
+        let Some(allowed) = step.allowed(call.assignment.as_ref()) else {
+            let message = "which slot of its target is active is not known, and so is what it may do; nothing was called";
+            return Err(Failure::new(FailureKind::Unavailable, message));
+        };
         step.known.schema.check(&call.config).map_err(|why| Failure::new(FailureKind::InvalidConfig, why))?;
         let time = call.time.min(Duration::from_millis(step.limits.time_ms));
         let request = types::Request {
@@ -331,18 +396,18 @@ impl Loaded {
             config: call.config.to_string(),
         };
         // Whoever waits here does so on its own time: the call has not begun.
-        let slot = match step.link.allocation {
+        let slot = match allowed.link.allocation {
             Allocation::Pooled => Some(self.slots.acquire().await.map_err(internal)?),
             Allocation::OnDemand => None,
         };
-        let context = self.context(step, Instant::now() + time, ledger);
+        let context = self.context(step, allowed, Instant::now() + time, ledger);
         let running = self.loader.shared.engines.running();
         // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
         let asked = tokio::time::timeout(time, async {
             let context = if step.known.surface.wasi_linked { with_wasi(context).await? } else { context };
-            let mut store = guest::store(&step.link.engine, context, step.limits.memory, step.limits.fuel)
+            let mut store = guest::store(&allowed.link.engine, context, step.limits.memory, step.limits.fuel)
                 .map_err(internal)?;
-            let answer = step
+            let answer = allowed
                 .link
                 .kind
                 .call(&mut store, &request, call.operation)
@@ -367,17 +432,23 @@ impl Loaded {
         }
     }
 
-    fn context(&self, step: &LoadedStep, deadline: Instant, ledger: &Arc<Ledger>) -> Context {
+    fn context(
+        &self,
+        step: &LoadedStep,
+        allowed: &Allowed,
+        deadline: Instant,
+        ledger: &Arc<Ledger>,
+    ) -> Context {
         Context::new(Surroundings {
-            grants: Arc::clone(&step.grants),
+            grants: Arc::clone(&allowed.grants),
             limits: step.limits,
             deadline,
-            tree: step.tree.clone(),
+            tree: allowed.tree.clone(),
             secrets: Arc::clone(&step.secrets),
             dialer: Arc::clone(&self.dialer),
             time: Arc::clone(&self.loader.shared.time),
             ledger: Arc::clone(ledger),
-            env: Arc::clone(&step.env),
+            env: Arc::clone(&allowed.env),
         })
     }
 }

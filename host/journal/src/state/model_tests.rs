@@ -432,9 +432,17 @@ impl Run<'_> {
         });
         match (unanswered, &verdict.cause) {
             (Some((step, _)), _) => Err(format!("{step:?} passed without an end")),
-            (None, Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Cancelled) => {
-                Ok(())
+            (None, Cause::Unobserved { .. }) if verdict.world != World::Unchanged => {
+                Err("something was changed although no slot was known".to_owned())
             }
+            (
+                None,
+                Cause::Succeeded
+                | Cause::Rejected { .. }
+                | Cause::Failed { .. }
+                | Cause::Unobserved { .. }
+                | Cause::Cancelled,
+            ) => Ok(()),
         }
     }
 }
@@ -489,6 +497,7 @@ fn ends(seeds: std::ops::Range<u64>) -> Result<Ends, (u64, Fault)> {
                 Cause::Succeeded => "succeeded",
                 Cause::Rejected { .. } => "rejected",
                 Cause::Failed { .. } => "failed",
+                Cause::Unobserved { .. } => "unobserved",
                 Cause::Cancelled => "cancelled",
             };
             let world = match verdict.world {
