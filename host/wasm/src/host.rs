@@ -8,7 +8,8 @@ use std::{
 };
 
 use runner_capabilities::{
-    Capability, GrantSet, Limits,
+    Capability, GrantSet, Limits, Machine,
+    command::{CommandRule, Programs},
     env::Variables,
     filesystem::Tree,
     host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
@@ -64,6 +65,8 @@ struct LoadedStep {
     tree: Option<Arc<Tree>>,
     secrets: Arc<SecretBytes>,
     env: Arc<Variables>,
+    machine: Arc<Machine>,
+    programs: Arc<Programs>,
 }
 
 /// A component in its engine, linked: what is left is to instantiate it.
@@ -220,9 +223,11 @@ impl Linking<'_> {
             id: step.id.to_string(),
             link,
             limits: step.limits,
-            tree: if step.grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
+            tree: if needs_tree(&step.grants) { Some(self.tree()?) } else { None },
             secrets: Arc::new(self.secrets(step, index)),
             env: Arc::new(self.env(step)),
+            machine: Arc::new(self.machine(step)),
+            programs: Arc::new(self.programs(step)),
             grants: Arc::new(step.grants.clone()),
             known,
         })
@@ -276,6 +281,28 @@ impl Linking<'_> {
             .collect();
         Variables { own, granted }
     }
+
+    /// The machine of the step's target; without one, this machine.
+    fn machine(&self, step: &Step) -> Machine {
+        let target = step.target.as_ref().and_then(|name| self.header.targets.get(name));
+        target.map(|target| target.machine.clone()).unwrap_or_default()
+    }
+
+    /// The host's variables that the step's programs may have, and those by which `ssh` finds its agent.
+    fn programs(&self, step: &Step) -> Programs {
+        let own = |name: &str| self.options.env.get(name).map(|value| (name.to_owned(), value.clone()));
+        let rules = &step.grants.rules().command;
+        Programs {
+            env: rules.rules().flat_map(CommandRule::variables).filter_map(own).collect(),
+            ssh_env: ["HOME", "SSH_AUTH_SOCK"].into_iter().filter_map(own).collect(),
+            ssh: None,
+        }
+    }
+}
+
+/// Whether a step works in the pipeline's directory.
+fn needs_tree(grants: &GrantSet) -> bool {
+    !grants.rules().filesystem.is_empty() || !grants.rules().command.is_empty()
 }
 
 impl StepRunner for Host {
@@ -378,6 +405,8 @@ impl Loaded {
             time: Arc::clone(&self.loader.shared.time),
             ledger: Arc::clone(ledger),
             env: Arc::clone(&step.env),
+            machine: Arc::clone(&step.machine),
+            programs: Arc::clone(&step.programs),
         })
     }
 }
