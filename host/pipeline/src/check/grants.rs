@@ -22,6 +22,7 @@ pub(super) fn check(resolved: &Resolved, policy: &Policy, found: &mut Vec<Diagno
         let wide = plugin.text.grants.as_ref().and_then(|grants| tried(grants, inputs, &Map::new(), found));
         if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
             beyond_policy(requested, grants, policy, found);
+            open_ended(&requested.rules, grants, found);
         }
         let Some(facts) = &plugin.facts else { continue };
         if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
@@ -177,6 +178,19 @@ fn unneeded(rules: &Requested, grants: &GrantsText, facts: &PluginFacts, found: 
     }
 }
 
+/// Programs that do whatever their arguments say, where the plugin may choose some of these.
+fn open_ended(rules: &Requested, grants: &GrantsText, found: &mut Vec<Diagnostic>) {
+    for (index, rule) in rules.command.rules().enumerate().filter(|(_, rule)| rule.is_open_ended()) {
+        let pointer = format!("/command/{index}");
+        found.push(
+            Diagnostic::warning("open-ended-command", format!("`{}` allows nearly anything", rule.written()))
+                .at(grants.node.at(&pointer).node.span, "")
+                .note("the program does what its arguments say, and a `*` lets the plugin say it")
+                .help("write the arguments in full, or name the program that is meant"),
+        );
+    }
+}
+
 /// Imports that nothing serves: of the plugin's own block, or of that of a step.
 ///
 /// Secrets are left out: importing `secrets` says that a plugin *can* use one, and which one is said by the step that
@@ -278,7 +292,7 @@ pub(crate) fn refused_by_policy(rules: &Requested, grants: &GrantsText, policy: 
 fn single_rules(block: &Value) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for key in ["network", "env", "secrets"] {
+    for key in ["network", "env", "secrets", "command"] {
         for (index, rule) in list(block.get(key)).into_iter().enumerate() {
             rules.push((format!("/{key}/{index}"), json!({ key: [rule] })));
         }
