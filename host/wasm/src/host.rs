@@ -8,7 +8,8 @@ use std::{
 };
 
 use runner_capabilities::{
-    Capability, GrantSet, Limits,
+    Capability, GrantSet, Limits, Machine,
+    command::{CommandRule, Programs},
     env::Variables,
     filesystem::Tree,
     host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
@@ -78,6 +79,8 @@ struct Allowed {
     grants: Arc<GrantSet>,
     tree: Option<Arc<Tree>>,
     env: Arc<Variables>,
+    machine: Arc<Machine>,
+    programs: Arc<Programs>,
 }
 
 impl LoadedStep {
@@ -274,8 +277,10 @@ impl Linking<'_> {
         };
         Ok(Allowed {
             link,
-            tree: if grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
+            tree: if needs_tree(&grants) { Some(self.tree()?) } else { None },
             env: Arc::new(self.env(step, &grants)),
+            machine: Arc::new(self.machine(step)),
+            programs: Arc::new(self.programs(&grants)),
             grants: Arc::new(grants),
         })
     }
@@ -333,6 +338,28 @@ impl Linking<'_> {
             .collect();
         Variables { own, granted }
     }
+
+    /// The machine of the step's target; without one, this machine.
+    fn machine(&self, step: &Step) -> Machine {
+        let target = step.target.as_ref().and_then(|name| self.header.targets.get(name));
+        target.map(|target| target.machine.clone()).unwrap_or_default()
+    }
+
+    /// The host's variables that the step's programs may have, and those by which `ssh` finds its agent.
+    fn programs(&self, grants: &GrantSet) -> Programs {
+        let own = |name: &str| self.options.env.get(name).map(|value| (name.to_owned(), value.clone()));
+        let rules = &grants.rules().command;
+        Programs {
+            env: rules.rules().flat_map(CommandRule::variables).filter_map(own).collect(),
+            ssh_env: ["HOME", "SSH_AUTH_SOCK"].into_iter().filter_map(own).collect(),
+            ssh: None,
+        }
+    }
+}
+
+/// Whether a step works in the pipeline's directory.
+fn needs_tree(grants: &GrantSet) -> bool {
+    !grants.rules().filesystem.is_empty() || !grants.rules().command.is_empty()
 }
 
 impl StepRunner for Host {
@@ -449,6 +476,8 @@ impl Loaded {
             time: Arc::clone(&self.loader.shared.time),
             ledger: Arc::clone(ledger),
             env: Arc::clone(&allowed.env),
+            machine: Arc::clone(&allowed.machine),
+            programs: Arc::clone(&allowed.programs),
         })
     }
 }

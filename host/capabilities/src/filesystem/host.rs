@@ -39,6 +39,13 @@ impl files::Host for Context {
         Ok(self.answer(written))
     }
 
+    async fn remove(&mut self, path: String) -> Result<Result<bool, HostError>> {
+        let booking = self.book(Access::Write, &path);
+        let removed = self.with_tree(move |tree, grant| tree.remove(grant, &path)).await;
+        self.count(booking, &removed, |_, _| {});
+        Ok(self.answer(removed))
+    }
+
     async fn list_dir(&mut self, path: String) -> Result<Result<Vec<DirEntry>, HostError>> {
         let booking = self.book(Access::Read, &path);
         let listed = self.with_tree(move |tree, grant| tree.list(grant, &path)).await;

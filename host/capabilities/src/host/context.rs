@@ -7,7 +7,8 @@ use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, clock::Time, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, Machine, clock::Time, command::Programs, env::Variables, filesystem::Tree,
+    network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -34,6 +35,10 @@ pub struct Surroundings {
     pub ledger: Arc<Ledger>,
     /// The environment that a WASI guest sees: the step's `env` and the granted variables of the host.
     pub env: Arc<Variables>,
+    /// The machine that the step works on: that of its target, or this one.
+    pub machine: Arc<Machine>,
+    /// What programs are given of this machine.
+    pub programs: Arc<Programs>,
 }
 
 /// Serves the host calls of one plugin call; lives in its store and ends with it.
@@ -47,6 +52,8 @@ pub struct Context {
     pub(crate) time: Arc<dyn Time>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) env: Arc<Variables>,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) programs: Arc<Programs>,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
     pub(super) wasi: Option<Box<Wasi>>,
@@ -56,8 +63,19 @@ impl Context {
     /// A context for one call. WASI is added by [`Context::with_wasi`] for components that want it.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env } =
-            surroundings;
+        let Surroundings {
+            grants,
+            limits,
+            deadline,
+            tree,
+            secrets,
+            dialer,
+            time,
+            ledger,
+            env,
+            machine,
+            programs,
+        } = surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -70,6 +88,8 @@ impl Context {
             time,
             ledger,
             env,
+            machine,
+            programs,
             table,
             connections: 0,
             wasi: None,

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::{Context, Ledger, Surroundings, bindings::runner::plugin::types::HostError};
 use crate::{
-    Limits, Policy, Requested, admit,
+    Limits, Machine, Policy, Requested, admit,
     clock::Time,
+    command::Programs,
     env::Variables,
     filesystem::Tree,
     network::{Dialer, Resolve},
@@ -53,6 +54,8 @@ pub(crate) struct Builder {
     roots: RootCertStore,
     deadline: Duration,
     env: Variables,
+    machine: Machine,
+    programs: Programs,
 }
 
 impl Builder {
@@ -66,6 +69,8 @@ impl Builder {
             roots: RootCertStore::empty(),
             deadline: Duration::from_secs(20),
             env: Variables::default(),
+            machine: Machine::default(),
+            programs: Programs::default(),
         }
     }
 
@@ -99,6 +104,16 @@ impl Builder {
         self
     }
 
+    pub(crate) fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
+    }
+
+    pub(crate) fn programs(mut self, programs: Programs) -> Self {
+        self.programs = programs;
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -117,6 +132,8 @@ impl Builder {
             time: Arc::new(Noon),
             ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
             env: Arc::new(self.env),
+            machine: Arc::new(self.machine),
+            programs: Arc::new(self.programs),
         })
     }
 }

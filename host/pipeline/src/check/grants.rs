@@ -28,6 +28,7 @@ pub(super) fn check(
 ) {
     let inputs = &resolved.document.inputs;
     for plugin in &resolved.plugins {
+<<<<<<< HEAD
         // What is wrong with a block for one target is mostly wrong for all.
         let mut said: Vec<Diagnostic> = Vec::new();
         for users in groups(resolved, plugin) {
@@ -38,6 +39,27 @@ pub(super) fn check(
                     said.push(problem);
                 }
             }
+=======
+        let users = plugin.users.iter().map(|at| &resolved.steps[*at]);
+        let wide = plugin.text.grants.as_ref().and_then(|grants| tried(grants, inputs, &Map::new(), found));
+        if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
+            beyond_policy(requested, grants, policy, found);
+            open_ended(&requested.rules, grants, found);
+        }
+        let Some(facts) = &plugin.facts else { continue };
+        if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
+            unneeded(&requested.rules, grants, facts, found);
+        }
+        let usable = !plugin.text.grants_unreadable && (plugin.text.grants.is_none() || wide.is_some());
+        if usable && users.clone().any(|step| step.text.grants.is_none() && !step.text.grants_unreadable) {
+            let nothing = Requested::default();
+            let rules = wide.as_ref().map_or(&nothing, |tried| &tried.rules);
+            missing(rules, plugin, None, facts, found);
+        }
+        for step in users {
+            let Some(grants) = &step.text.grants else { continue };
+            narrower(step, grants, plugin, wide.as_ref().filter(|_| usable), policy, inputs, facts, found);
+>>>>>>> command-host
         }
         found.extend(said);
     }
@@ -292,6 +314,19 @@ fn unneeded(block: &Rules, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// Programs that do whatever their arguments say, where the plugin may choose some of these.
+fn open_ended(rules: &Requested, grants: &GrantsText, found: &mut Vec<Diagnostic>) {
+    for (index, rule) in rules.command.rules().enumerate().filter(|(_, rule)| rule.is_open_ended()) {
+        let pointer = format!("/command/{index}");
+        found.push(
+            Diagnostic::warning("open-ended-command", format!("`{}` allows nearly anything", rule.written()))
+                .at(grants.node.at(&pointer).node.span, "")
+                .note("the program does what its arguments say, and a `*` lets the plugin say it")
+                .help("write the arguments in full, or name the program that is meant"),
+        );
+    }
+}
+
 /// Imports that nothing serves: of the plugin's own block, or of that of a step.
 ///
 /// Secrets are left out: importing `secrets` says that a plugin *can* use one, and which one is said by the step that
@@ -393,7 +428,7 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
 fn single_rules(block: &Value) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for key in ["network", "env", "secrets"] {
+    for key in ["network", "env", "secrets", "command"] {
         for (index, rule) in list(block.get(key)).into_iter().enumerate() {
             rules.push((format!("/{key}/{index}"), json!({ key: [rule] })));
         }

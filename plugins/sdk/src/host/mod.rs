@@ -5,6 +5,7 @@
 //! backend is the imports themselves. On every other target it is the fake host of a test.
 
 mod clock;
+mod command;
 mod encoding;
 mod files;
 #[cfg(feature = "glob")]
@@ -23,12 +24,15 @@ use imports as backend;
 use crate::testing::backend;
 
 pub use clock::Clock;
+pub use command::{Command, Completion, Ending};
 pub use files::{DirEntry, FileKind, Files, Metadata};
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};
 pub use secrets::Secret;
 pub use tcp::{Connection, Tcp, TlsFacts};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use command::{Invocation, SecretVariable};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use http::{Outgoing, SecretHeader};
 
@@ -69,6 +73,12 @@ impl Host {
     #[must_use]
     pub fn tcp(&self) -> Tcp<'_> {
         Tcp::new(&self.backend)
+    }
+
+    /// A program of this machine, or of the step's target: which one is said by the grant. Needs `command` in the grants:
+    /// the program, and its arguments.
+    pub fn command<'s>(&self, program: impl Into<String>) -> Command<'_, 's> {
+        Command::new(&self.backend, program.into())
     }
 
     /// A secret by the name it has in the pipeline. Needs `secrets` in the grants.

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::{Answer, Conversation, SentRequest};
+use super::{Answer, Conversation, Exit, RanCommand, SentRequest};
 use crate::HostError;
 use crate::host::{Host, Level};
 
@@ -53,6 +53,8 @@ pub(super) struct World {
     pub(super) revealable: bool,
     pub(super) now: Duration,
     pub(super) sent: Vec<SentRequest>,
+    pub(super) commands: BTreeMap<String, VecDeque<Exit>>,
+    pub(super) ran: Vec<RanCommand>,
     pub(super) log: Vec<LogLine>,
 }
 
@@ -112,6 +114,13 @@ impl FakeHost {
         self
     }
 
+    /// Prepares how one run of `program argument …` ends. Several for the same command are given in this order, each once.
+    #[must_use]
+    pub fn command(self, line: &str, exit: Exit) -> Self {
+        self.world.borrow_mut().commands.entry(line.to_owned()).or_default().push_back(exit);
+        self
+    }
+
     /// Something listens at `host:port`.
     #[must_use]
     pub fn listener(self, address: &str, conversation: Conversation) -> Self {
@@ -150,6 +159,18 @@ impl FakeHost {
     #[must_use]
     pub fn sent_lines(&self) -> Vec<String> {
         self.world.borrow().sent.iter().map(SentRequest::line).collect()
+    }
+
+    /// The commands run so far, oldest first, also those that were denied.
+    #[must_use]
+    pub fn ran(&self) -> Vec<RanCommand> {
+        self.world.borrow().ran.clone()
+    }
+
+    /// The commands run so far as `program argument …`, oldest first.
+    #[must_use]
+    pub fn ran_lines(&self) -> Vec<String> {
+        self.world.borrow().ran.iter().map(RanCommand::line).collect()
     }
 
     /// What was written to the listener at `host:port`.
