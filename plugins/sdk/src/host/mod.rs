@@ -9,6 +9,7 @@ mod encoding;
 mod files;
 #[cfg(feature = "glob")]
 mod find;
+mod git;
 mod http;
 mod log;
 mod secrets;
@@ -24,6 +25,10 @@ use crate::testing::backend;
 
 pub use clock::Clock;
 pub use files::{DirEntry, FileKind, Files, Metadata};
+pub use git::{
+    Change, CommitFacts, Git, GitError, GitReason, Head, Login, RemoteRef, Repository, Signature,
+    StatusEntry, TagFacts, TreeEntry, Verification, short_id,
+};
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};
 pub use secrets::Secret;
@@ -69,6 +74,12 @@ impl Host {
     #[must_use]
     pub fn tcp(&self) -> Tcp<'_> {
         Tcp::new(&self.backend)
+    }
+
+    /// Git repositories. Needs `git` in the grants: the repository, and a verb for each thing that is done.
+    #[must_use]
+    pub fn git(&self) -> Git<'_> {
+        Git::new(&self.backend)
     }
 
     /// A secret by the name it has in the pipeline. Needs `secrets` in the grants.

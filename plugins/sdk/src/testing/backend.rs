@@ -9,9 +9,12 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::fake::{LogLine, World};
+pub(crate) use super::git::RepositoryHandle;
 use super::{Answer, SentRequest};
 use crate::HostError;
-use crate::host::{DirEntry, FileKind, Level, Metadata, Outgoing, Response, SecretHeader, TlsFacts};
+use crate::host::{
+    DirEntry, FileKind, GitReason, Level, Metadata, Outgoing, Response, SecretHeader, TlsFacts,
+};
 
 /// A world to act on.
 #[derive(Debug, Clone)]
@@ -137,6 +140,12 @@ impl Backend {
         answer
     }
 
+    pub(crate) fn open_repository(&self, path: &str) -> Result<RepositoryHandle, GitReason> {
+        let world = self.world.borrow();
+        let prepared = world.repositories.get(path).ok_or(GitReason::Host(HostError::Denied))?;
+        Ok(prepared.clone()?.opened())
+    }
+
     pub(crate) fn connect(
         &self,
         host: &str,
@@ -158,6 +167,11 @@ pub(crate) struct SecretHandle {
 }
 
 impl SecretHandle {
+    /// What the host itself puts where it is needed.
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
     pub(crate) fn hmac_sha256(&self, data: &[u8]) -> Vec<u8> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.value.as_bytes()).expect("HMAC takes a key of any length");

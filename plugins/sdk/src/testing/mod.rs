@@ -7,6 +7,7 @@
 
 mod calls;
 mod fake;
+mod git;
 mod http;
 mod tcp;
 
@@ -17,5 +18,6 @@ pub use calls::{
     switch,
 };
 pub use fake::{FakeHost, LogLine};
+pub use git::FakeRepository;
 pub use http::{Answer, SentRequest};
 pub use tcp::Conversation;
