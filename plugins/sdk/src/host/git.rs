@@ -16,8 +16,12 @@ pub use facts::{
 
 use std::fmt;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::backend::{self, Backend};
 use super::secrets::Secret;
+use crate::{Failure, Host};
 
 /// Git, from [`Host::git`](crate::Host::git).
 ///
@@ -55,13 +59,34 @@ impl<'a> Git<'a> {
     }
 }
 
-/// Name and password or token for a remote over HTTPS.
-#[derive(Debug)]
-pub struct Login<'s> {
+/// Who is asking a remote over HTTPS, as a step's `with` says it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Credentials {
     /// User name.
     pub user: String,
-    /// Password or token. The plugin never sees it.
-    pub password: &'s Secret,
+    /// Name of the secret that is the password or token. The plugin never sees its value.
+    pub password: String,
+}
+
+impl Credentials {
+    /// Asks the host for the secret.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`](crate::FailureKind::Denied) when the step may not use it.
+    pub fn login(&self, host: &Host) -> Result<Login, Failure> {
+        Ok(Login { user: self.user.clone(), password: host.secret(&self.password)? })
+    }
+}
+
+/// Name and password or token for a remote over HTTPS.
+#[derive(Debug)]
+pub struct Login {
+    /// User name.
+    pub user: String,
+    /// Password or token.
+    pub password: Secret,
 }
 
 /// An open repository; closed when dropped.
@@ -261,7 +286,7 @@ impl Repository {
         &self,
         remote: &str,
         pattern: &str,
-        login: Option<&Login<'_>>,
+        login: Option<&Login>,
     ) -> Result<Vec<RemoteRef>, GitError> {
         self.handle
             .remote_refs(remote, pattern, login)
@@ -273,7 +298,7 @@ impl Repository {
     /// # Errors
     ///
     /// As [`Repository::remote_refs`].
-    pub fn fetch(&self, remote: &str, tags: bool, login: Option<&Login<'_>>) -> Result<(), GitError> {
+    pub fn fetch(&self, remote: &str, tags: bool, login: Option<&Login>) -> Result<(), GitError> {
         self.handle
             .fetch(remote, tags, login)
             .map_err(|reason| self.error(format_args!("fetch from `{remote}`"), reason))
@@ -285,7 +310,7 @@ impl Repository {
     ///
     /// [`GitReason::Conflict`] when the remote has another tag, or commits that are not here; [`GitReason::NotFound`] when reference or remote is not there;
     /// [`GitReason::Failed`] when the remote said no.
-    pub fn push(&self, remote: &str, reference: &str, login: Option<&Login<'_>>) -> Result<bool, GitError> {
+    pub fn push(&self, remote: &str, reference: &str, login: Option<&Login>) -> Result<bool, GitError> {
         self.handle
             .push(remote, reference, login)
             .map_err(|reason| self.error(format_args!("push `{reference}` to `{remote}`"), reason))

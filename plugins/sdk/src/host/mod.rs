@@ -26,8 +26,8 @@ use crate::testing::backend;
 pub use clock::Clock;
 pub use files::{DirEntry, FileKind, Files, Metadata};
 pub use git::{
-    Change, CommitFacts, Git, GitError, GitReason, Head, Login, RemoteRef, Repository, Signature,
-    StatusEntry, TagFacts, TreeEntry, Verification, short_id,
+    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, Login, RemoteRef, Repository,
+    Signature, StatusEntry, TagFacts, TreeEntry, Verification, short_id,
 };
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};

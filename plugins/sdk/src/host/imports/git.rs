@@ -122,7 +122,7 @@ impl RepositoryHandle {
         &self,
         remote: &str,
         pattern: &str,
-        login: Option<&Login<'_>>,
+        login: Option<&Login>,
     ) -> Result<Vec<RemoteRef>, GitReason> {
         let refs = self.0.remote_refs(remote, pattern, login.map(imported).as_ref())?;
         Ok(refs
@@ -135,7 +135,7 @@ impl RepositoryHandle {
         &self,
         remote: &str,
         tags: bool,
-        login: Option<&Login<'_>>,
+        login: Option<&Login>,
     ) -> Result<(), GitReason> {
         Ok(self.0.fetch(remote, tags, login.map(imported).as_ref())?)
     }
@@ -144,13 +144,13 @@ impl RepositoryHandle {
         &self,
         remote: &str,
         reference: &str,
-        login: Option<&Login<'_>>,
+        login: Option<&Login>,
     ) -> Result<bool, GitReason> {
         Ok(self.0.push(remote, reference, login.map(imported).as_ref())?)
     }
 }
 
-fn imported<'s>(login: &'s Login<'_>) -> git::Login<'s> {
+fn imported(login: &Login) -> git::Login<'_> {
     git::Login { user: login.user.clone(), password: &login.password.handle.0 }
 }
 

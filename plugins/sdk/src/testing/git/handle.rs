@@ -186,7 +186,7 @@ impl RepositoryHandle {
         &self,
         remote: &str,
         pattern: &str,
-        login: Option<&Login<'_>>,
+        login: Option<&Login>,
     ) -> Result<Vec<RemoteRef>, GitReason> {
         self.ask("remote", |store| {
             let other = reached(store, remote, login)?;
@@ -202,7 +202,7 @@ impl RepositoryHandle {
         })
     }
 
-    pub(crate) fn fetch(&self, remote: &str, tags: bool, login: Option<&Login<'_>>) -> Result<(), GitReason> {
+    pub(crate) fn fetch(&self, remote: &str, tags: bool, login: Option<&Login>) -> Result<(), GitReason> {
         self.act("fetch", |store| {
             let other = reached(store, remote, login)?;
             let other = other.borrow();
@@ -228,7 +228,7 @@ impl RepositoryHandle {
         &self,
         remote: &str,
         reference: &str,
-        login: Option<&Login<'_>>,
+        login: Option<&Login>,
     ) -> Result<bool, GitReason> {
         self.act("push", |store| {
             let missing = || GitReason::NotFound(format!("there is no reference `{reference}`"));
@@ -260,7 +260,7 @@ impl RepositoryHandle {
 }
 
 /// The other side of a remote, if it lets us in.
-fn reached(store: &Store, remote: &str, login: Option<&Login<'_>>) -> Result<Rc<RefCell<Store>>, GitReason> {
+fn reached(store: &Store, remote: &str, login: Option<&Login>) -> Result<Rc<RefCell<Store>>, GitReason> {
     let other = match store.remotes.get(remote) {
         None => return Err(GitReason::NotFound(format!("there is no remote `{remote}`"))),
         Some(Remote::Away(error)) => return Err(GitReason::Host(error.clone())),

@@ -1,7 +1,7 @@
 //! The fake behaves as git does where plugins depend on it.
 
 use super::*;
-use crate::host::{GitReason, Head, Login, RemoteRef, Repository, Verification};
+use crate::host::{Credentials, GitReason, Head, RemoteRef, Repository, Verification};
 use crate::testing::FakeHost;
 use crate::{Failure, FailureKind};
 
@@ -222,9 +222,9 @@ fn a_remote_may_ask_for_a_login() {
     let host =
         FakeHost::new().repository(".", &repository).secret("right", "t0ken").secret("wrong", "x").host();
     let opened = host.git().open(".").unwrap();
-    let fetch = |secret: Option<&str>| {
-        let password = secret.map(|name| host.secret(name).unwrap());
-        let login = password.as_ref().map(|password| Login { user: "ada".into(), password });
+    let fetch = |password: Option<&str>| {
+        let credentials = password.map(|name| Credentials { user: "ada".into(), password: name.into() });
+        let login = credentials.map(|credentials| credentials.login(&host).unwrap());
         opened.fetch("origin", false, login.as_ref())
     };
 
