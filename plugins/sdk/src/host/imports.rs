@@ -2,9 +2,13 @@
 //!
 //! What a plugin never calls is not linked, and so not imported. Nothing here may call more than its own import.
 
+mod git;
+
 use std::time::Duration;
 
 use super::command::{Completion, Ending, Invocation, SecretVariable};
+pub(super) use git::RepositoryHandle;
+
 use super::files::{DirEntry, FileKind, Metadata};
 use super::http::{Outgoing, Response, SecretHeader};
 use super::log::Level;

@@ -10,6 +10,7 @@ mod encoding;
 mod files;
 #[cfg(feature = "glob")]
 mod find;
+mod git;
 mod http;
 mod log;
 mod secrets;
@@ -26,6 +27,10 @@ use crate::testing::backend;
 pub use clock::Clock;
 pub use command::{Command, Completion, Ending};
 pub use files::{DirEntry, FileKind, Files, Metadata};
+pub use git::{
+    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, Login, RemoteRef, Repository,
+    Signature, StatusEntry, TagFacts, TreeEntry, Verification, short_id,
+};
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};
 pub use secrets::Secret;
@@ -79,6 +84,12 @@ impl Host {
     /// the program, and its arguments.
     pub fn command<'s>(&self, program: impl Into<String>) -> Command<'_, 's> {
         Command::new(&self.backend, program.into())
+    }
+
+    /// Git repositories. Needs `git` in the grants: the repository, and a verb for each thing that is done.
+    #[must_use]
+    pub fn git(&self) -> Git<'_> {
+        Git::new(&self.backend)
     }
 
     /// A secret by the name it has in the pipeline. Needs `secrets` in the grants.

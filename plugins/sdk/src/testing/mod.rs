@@ -8,6 +8,7 @@
 mod calls;
 mod command;
 mod fake;
+mod git;
 mod http;
 mod tcp;
 
@@ -19,5 +20,6 @@ pub use calls::{
 };
 pub use command::{Exit, RanCommand};
 pub use fake::{FakeHost, LogLine};
+pub use git::FakeRepository;
 pub use http::{Answer, SentRequest};
 pub use tcp::Conversation;
