@@ -6,6 +6,7 @@
 
 mod clock;
 mod command;
+mod docker;
 mod encoding;
 mod files;
 #[cfg(feature = "glob")]
@@ -26,9 +27,15 @@ use crate::testing::backend;
 
 pub use clock::Clock;
 pub use command::{Command, Completion, Ending};
+pub use docker::{
+    BuildProblem, BuildResult, BuildSpec, Container, ContainerFacts, ContainerOutput, ContainerSpec,
+    ContainerState, Docker, DockerError, DockerFailure, EngineFacts, ExecResult, ExecSpec, HealthCommand,
+    HealthProbe, HealthStatus, ImageFacts, LogRange, Login, Mount, NetworkKind, OutputLine, OutputStream,
+    Port, Privilege, PruneSpec, Pruned, Published, Restart, Usage,
+};
 pub use files::{DirEntry, FileKind, Files, Metadata};
 pub use git::{
-    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, Login, RemoteRef, Repository,
+    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, RemoteRef, Repository,
     Signature, StatusEntry, TagFacts, TreeEntry, Verification, short_id,
 };
 pub use http::{Auth, Http, HttpRequest, Response};
@@ -90,6 +97,12 @@ impl Host {
     #[must_use]
     pub fn git(&self) -> Git<'_> {
         Git::new(&self.backend)
+    }
+
+    /// The Docker Engine of the step's target, or the machine's own. Needs `docker` in the grants.
+    #[must_use]
+    pub fn docker(&self) -> Docker<'_> {
+        Docker::new(&self.backend)
     }
 
     /// A secret by the name it has in the pipeline. Needs `secrets` in the grants.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+pub(crate) use super::docker::ContainerHandle;
 use super::fake::{LogLine, World};
 pub(crate) use super::git::RepositoryHandle;
 use super::{Answer, Exit, RanCommand, SentRequest};
@@ -198,7 +199,7 @@ fn within(mut completion: Completion, limit: u32) -> Completion {
 
 /// A secret of the world.
 pub(crate) struct SecretHandle {
-    value: String,
+    pub(super) value: String,
     revealable: bool,
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::{Answer, Conversation, Exit, FakeRepository, RanCommand, SentRequest};
+use super::{Answer, Conversation, Engine, Exit, FakeRepository, RanCommand, SentRequest};
 use crate::HostError;
 use crate::host::{GitReason, Host, Level};
 
@@ -50,6 +50,7 @@ pub(super) struct World {
     pub(super) server: Option<Box<Server>>,
     pub(super) listeners: BTreeMap<String, Conversation>,
     pub(super) repositories: BTreeMap<String, Result<FakeRepository, GitReason>>,
+    pub(super) docker: Option<Engine>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) revealable: bool,
     pub(super) now: Duration,
@@ -140,6 +141,13 @@ impl FakeHost {
     #[must_use]
     pub fn repository_error(self, path: &str, reason: GitReason) -> Self {
         self.world.borrow_mut().repositories.insert(path.to_owned(), Err(reason));
+        self
+    }
+
+    /// Grants a Docker Engine.
+    #[must_use]
+    pub fn docker(self, engine: Engine) -> Self {
+        self.world.borrow_mut().docker = Some(engine);
         self
     }
 

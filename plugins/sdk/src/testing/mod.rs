@@ -7,6 +7,7 @@
 
 mod calls;
 mod command;
+mod docker;
 mod fake;
 mod git;
 mod http;
@@ -19,6 +20,7 @@ pub use calls::{
     switch,
 };
 pub use command::{Exit, RanCommand};
+pub use docker::{Engine, FakeContainer, FakeImage};
 pub use fake::{FakeHost, LogLine};
 pub use git::FakeRepository;
 pub use http::{Answer, SentRequest};
