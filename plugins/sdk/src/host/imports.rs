@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+pub(crate) use super::docker::imports::ContainerHandle;
 use super::files::{DirEntry, FileKind, Metadata};
 use super::http::{Outgoing, Response, SecretHeader};
 use super::log::Level;
@@ -110,7 +111,7 @@ impl Backend {
 
 /// A secret of the host.
 #[derive(Debug)]
-pub(crate) struct SecretHandle(secrets::Secret);
+pub(crate) struct SecretHandle(pub(super) secrets::Secret);
 
 impl SecretHandle {
     pub(super) fn hmac_sha256(&self, data: &[u8]) -> Vec<u8> {

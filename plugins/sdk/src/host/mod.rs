@@ -5,6 +5,7 @@
 //! backend is the imports themselves. On every other target it is the fake host of a test.
 
 mod clock;
+mod docker;
 mod encoding;
 mod files;
 #[cfg(feature = "glob")]
@@ -23,6 +24,12 @@ use imports as backend;
 use crate::testing::backend;
 
 pub use clock::Clock;
+pub use docker::{
+    BuildProblem, BuildResult, BuildSpec, Container, ContainerFacts, ContainerOutput, ContainerSpec,
+    ContainerState, Docker, DockerError, DockerFailure, EngineFacts, ExecResult, ExecSpec, HealthCommand,
+    HealthProbe, HealthStatus, ImageFacts, LogRange, Login, Mount, NetworkKind, OutputLine, OutputStream,
+    Port, Privilege, PruneSpec, Pruned, Published, Restart, Usage,
+};
 pub use files::{DirEntry, FileKind, Files, Metadata};
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};
@@ -69,6 +76,12 @@ impl Host {
     #[must_use]
     pub fn tcp(&self) -> Tcp<'_> {
         Tcp::new(&self.backend)
+    }
+
+    /// The Docker Engine of the step's target, or the machine's own. Needs `docker` in the grants.
+    #[must_use]
+    pub fn docker(&self) -> Docker<'_> {
+        Docker::new(&self.backend)
     }
 
     /// A secret by the name it has in the pipeline. Needs `secrets` in the grants.

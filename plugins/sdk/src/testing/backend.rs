@@ -8,6 +8,7 @@ use std::time::Duration;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+pub(crate) use super::docker::ContainerHandle;
 use super::fake::{LogLine, World};
 use super::{Answer, SentRequest};
 use crate::HostError;
@@ -153,7 +154,7 @@ impl Backend {
 
 /// A secret of the world.
 pub(crate) struct SecretHandle {
-    value: String,
+    pub(super) value: String,
     revealable: bool,
 }
 

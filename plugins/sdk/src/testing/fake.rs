@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::{Answer, Conversation, SentRequest};
+use super::{Answer, Conversation, Engine, SentRequest};
 use crate::HostError;
 use crate::host::{Host, Level};
 
@@ -49,6 +49,7 @@ pub(super) struct World {
     pub(super) answers: BTreeMap<String, VecDeque<Answer>>,
     pub(super) server: Option<Box<Server>>,
     pub(super) listeners: BTreeMap<String, Conversation>,
+    pub(super) docker: Option<Engine>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) revealable: bool,
     pub(super) now: Duration,
@@ -116,6 +117,13 @@ impl FakeHost {
     #[must_use]
     pub fn listener(self, address: &str, conversation: Conversation) -> Self {
         self.world.borrow_mut().listeners.insert(address.to_owned(), conversation);
+        self
+    }
+
+    /// Grants a Docker Engine.
+    #[must_use]
+    pub fn docker(self, engine: Engine) -> Self {
+        self.world.borrow_mut().docker = Some(engine);
         self
     }
 

@@ -6,6 +6,7 @@
 //! gives it.
 
 mod calls;
+mod docker;
 mod fake;
 mod http;
 mod tcp;
@@ -16,6 +17,7 @@ pub use calls::{
     apply, capture, capture_action, evaluate, notify, observe, probe, request, restore, restore_action,
     switch,
 };
+pub use docker::{Engine, FakeContainer, FakeImage};
 pub use fake::{FakeHost, LogLine};
 pub use http::{Answer, SentRequest};
 pub use tcp::Conversation;
