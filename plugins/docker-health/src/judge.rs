@@ -91,7 +91,9 @@ fn health(config: &Config, facts: &ContainerFacts, now: Duration) -> Result<Chec
             };
             (Health::Unknown, message)
         }
-        HealthStatus::Healthy if facts.failing_streak > 0 => (Health::Degraded, format!("{failed} since it was healthy")),
+        HealthStatus::Healthy if facts.failing_streak > 0 => {
+            (Health::Degraded, format!("{failed} since it was healthy"))
+        }
         HealthStatus::Healthy => (Health::Healthy, "its probe is content".to_owned()),
         HealthStatus::Unhealthy => (Health::Unhealthy, failed),
     };

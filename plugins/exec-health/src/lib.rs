@@ -140,7 +140,8 @@ fn judge(expected: &Expected, pattern: Option<&Regex>, result: &ExecResult) -> V
         let (health, message) = if pattern.is_match(&stdout(&result.output)) {
             (Health::Healthy, format!("standard output has `{shown}`"))
         } else if result.output.truncated {
-            let message = format!("the end of standard output has no `{shown}`, and its beginning is cut off");
+            let message =
+                format!("the end of standard output has no `{shown}`, and its beginning is cut off");
             (Health::Unknown, message)
         } else {
             (Health::Unhealthy, format!("standard output has no `{shown}`"))

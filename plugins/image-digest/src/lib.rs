@@ -64,7 +64,9 @@ impl Gate for ImageDigest {
             }
             (Some(facts), false) => {
                 let finding = Finding::error("unexpected-image", format!("`{image}` is there: {}", facts.id))
-                    .help("is the name taken? a name that means another image tomorrow cannot be gone back to");
+                    .help(
+                        "is the name taken? a name that means another image tomorrow cannot be gone back to",
+                    );
                 (Evaluation::fail(format!("`{image}` is there and must not be")).finding(finding), facts)
             }
             (Some(facts), true) => {
@@ -119,8 +121,7 @@ impl Wanted<'_> {
     fn fits(&self, facts: &ImageFacts) -> bool {
         let of_registry = facts.digests.iter().any(|known| {
             let known = Reference::of(known);
-            let repository =
-                self.repository.is_none_or(|wanted| wanted.to_string() == known.to_string());
+            let repository = self.repository.is_none_or(|wanted| wanted.to_string() == known.to_string());
             repository && known.digest.is_some_and(|digest| digest.eq_ignore_ascii_case(self.digest))
         });
         of_registry || (self.repository.is_none() && facts.id.eq_ignore_ascii_case(self.digest))
@@ -155,7 +156,10 @@ fn differences(config: &Config, wanted: Option<&Wanted<'_>>, facts: &ImageFacts)
         }
         None => {
             let message = format!("there is no label `{name}`; `{}` is wanted", shortened(wanted));
-            Some(Finding::error("missing-label", message).help("add it when the image is built, with `labels`"))
+            Some(
+                Finding::error("missing-label", message)
+                    .help("add it when the image is built, with `labels`"),
+            )
         }
     });
     digest.into_iter().chain(labels).collect()

@@ -119,7 +119,9 @@ impl Config {
             return invalid("`required_labels` has an empty name");
         }
         match &self.allowed_registries {
-            Some(registries) if registries.iter().any(|registry| registry.trim_end_matches('/').is_empty()) => {
+            Some(registries)
+                if registries.iter().any(|registry| registry.trim_end_matches('/').is_empty()) =>
+            {
                 invalid("`allowed_registries` has an empty name; it would allow them all")
             }
             Some(registries) if registries.is_empty() => {

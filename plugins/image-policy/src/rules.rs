@@ -46,13 +46,13 @@ fn user(wanted: &str, user: &str) -> Option<Finding> {
     let is_root = matches!(name, "" | "root") || name.bytes().all(|digit| digit == b'0');
     let finding = |message: String| Finding::error("user", message).help("give its Dockerfile a `USER`");
     match wanted {
-        NON_ROOT if is_root && user.is_empty() => Some(finding("it runs as root: it names no user".to_owned())),
+        NON_ROOT if is_root && user.is_empty() => {
+            Some(finding("it runs as root: it names no user".to_owned()))
+        }
         NON_ROOT if is_root => Some(finding(format!("it runs as root: its user is `{}`", shortened(user)))),
         NON_ROOT => None,
         wanted if wanted == user => None,
-        wanted => {
-            Some(finding(format!("its user is `{}`, not `{}`", shortened(user), shortened(wanted))))
-        }
+        wanted => Some(finding(format!("its user is `{}`, not `{}`", shortened(user), shortened(wanted)))),
     }
 }
 
@@ -92,10 +92,15 @@ fn label(name: &str, facts: &ImageFacts) -> Option<Finding> {
     Some(Finding::error("label", message).help("add it when the image is built"))
 }
 
+/// Whether a text is the id of the image, or as many of its first digits as people write.
+fn is_id(text: &str, facts: &ImageFacts) -> bool {
+    let digits = facts.id.strip_prefix("sha256:").unwrap_or(&facts.id);
+    text == facts.id || (text.len() >= 12 && digits.starts_with(text))
+}
+
 /// All names that lead to the image: the one that was asked for and those that the engine knows.
 fn names<'t>(asked: &'t str, facts: &'t ImageFacts) -> Vec<&'t str> {
-    let is_id = |name: &str| !name.contains(['/', '@']) && (name.starts_with("sha256:") || facts.id.contains(name));
-    let mut names: Vec<&str> = Some(asked).filter(|name| !is_id(name)).into_iter().collect();
+    let mut names: Vec<&str> = Some(asked).filter(|name| !is_id(name, facts)).into_iter().collect();
     for name in facts.tags.iter().chain(&facts.digests) {
         if !names.contains(&name.as_str()) {
             names.push(name);
@@ -109,7 +114,8 @@ fn tags(config: &Config, facts: &ImageFacts) -> Vec<Finding> {
         let Reference { tag, digest, .. } = Reference::of(name);
         // Neither tag nor digest means `latest`.
         let tag = tag.or(if digest.is_none() { Some("latest") } else { None })?;
-        let pattern = config.forbid_tags.iter().find(|pattern| fast_glob::glob_match(pattern.as_str(), tag))?;
+        let pattern =
+            config.forbid_tags.iter().find(|pattern| fast_glob::glob_match(pattern.as_str(), tag))?;
         let message = format!("its name `{}` has a tag like `{pattern}`", shortened(name));
         Some(Finding::error("tag", message).help("name the version"))
     };

@@ -109,7 +109,10 @@ impl Gate for LogScan {
             Some(files) => evaluation.output("files", files),
             None => evaluation,
         };
-        Ok(evaluation.output("lines", lines).output("matches", matches).output("misencoded_lines", misencoded))
+        Ok(evaluation
+            .output("lines", lines)
+            .output("matches", matches)
+            .output("misencoded_lines", misencoded))
     }
 }
 

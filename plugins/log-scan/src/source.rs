@@ -51,8 +51,8 @@ impl<'c> Source<'c> {
                 Err(Failure::invalid_config("give either `files` or `container`; two steps look at both"))
             }
             (None, patterns) => {
-                refuse("tail", config.tail.is_some(), "a container: write `last_lines`")?;
-                refuse("max_size", config.max_size.is_some(), "a container: a file has at most 16 MiB")?;
+                only_for("a container; files have `last_lines`", "tail", config.tail.is_some())?;
+                only_for("a container; files have at most 16 MiB", "max_size", config.max_size.is_some())?;
                 let offset = config.assume_offset.as_deref();
                 let since = match since {
                     Some(Beginning::Moment(from)) => Some(Since::new(from, offset)?),
@@ -64,9 +64,9 @@ impl<'c> Source<'c> {
                 Ok(Self::Files { patterns, last: config.last_lines, since })
             }
             (Some(name), []) => {
-                refuse("last_lines", config.last_lines.is_some(), "files: write `tail`")?;
-                let engine_knows = "files: the engine knows when a line was written";
-                refuse("assume_offset", config.assume_offset.is_some(), engine_knows)?;
+                only_for("files; a container has `tail`", "last_lines", config.last_lines.is_some())?;
+                let engine = "files; the engine knows when a container wrote a line";
+                only_for(engine, "assume_offset", config.assume_offset.is_some())?;
                 let max_bytes = match config.max_size.map(|size| u32::try_from(size.bytes())) {
                     None => None,
                     Some(Ok(bytes @ 1..)) => Some(bytes),
@@ -103,8 +103,8 @@ impl<'c> Source<'c> {
     }
 }
 
-fn refuse(key: &str, given: bool, instead: &str) -> Result<(), Failure> {
-    if given { Err(Failure::invalid_config(format!("`{key}` is not for {instead}"))) } else { Ok(()) }
+fn only_for(place: &str, key: &str, given: bool) -> Result<(), Failure> {
+    if given { Err(Failure::invalid_config(format!("`{key}` is only for {place}"))) } else { Ok(()) }
 }
 
 fn of_container(
@@ -143,8 +143,11 @@ impl Gaps {
     /// What is missing, for people.
     pub(crate) fn findings(&self) -> Vec<Finding> {
         let truncated = self.truncated.then(|| {
-            Finding::warning("truncated-log", "earlier lines are missing: the log is longer than what may be read of it")
-                .help("ask for less with `tail` or `since`, or for more with `max_size`")
+            Finding::warning(
+                "truncated-log",
+                "earlier lines are missing: the log is longer than what may be read of it",
+            )
+            .help("ask for less with `tail` or `since`, or for more with `max_size`")
         });
         let cut = (self.cut > 0).then(|| {
             let lines = counted(self.cut, "line is", "lines are");

@@ -95,7 +95,8 @@ impl Config {
                 return Err(Failure::unavailable(message));
             }
             most => most.filter(|most| usage.pids > *most).map(|most| {
-                let message = format!("it has {} processes and threads, at most {most} are allowed", usage.pids);
+                let message =
+                    format!("it has {} processes and threads, at most {most} are allowed", usage.pids);
                 Finding::error("pids", message).help("are children reaped? `init: true` does that")
             }),
         };
