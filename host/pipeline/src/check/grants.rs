@@ -28,7 +28,6 @@ pub(super) fn check(
 ) {
     let inputs = &resolved.document.inputs;
     for plugin in &resolved.plugins {
-<<<<<<< HEAD
         // What is wrong with a block for one target is mostly wrong for all.
         let mut said: Vec<Diagnostic> = Vec::new();
         for users in groups(resolved, plugin) {
@@ -39,27 +38,6 @@ pub(super) fn check(
                     said.push(problem);
                 }
             }
-=======
-        let users = plugin.users.iter().map(|at| &resolved.steps[*at]);
-        let wide = plugin.text.grants.as_ref().and_then(|grants| tried(grants, inputs, &Map::new(), found));
-        if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
-            beyond_policy(requested, grants, policy, found);
-            open_ended(&requested.rules, grants, found);
-        }
-        let Some(facts) = &plugin.facts else { continue };
-        if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
-            unneeded(&requested.rules, grants, facts, found);
-        }
-        let usable = !plugin.text.grants_unreadable && (plugin.text.grants.is_none() || wide.is_some());
-        if usable && users.clone().any(|step| step.text.grants.is_none() && !step.text.grants_unreadable) {
-            let nothing = Requested::default();
-            let rules = wide.as_ref().map_or(&nothing, |tried| &tried.rules);
-            missing(rules, plugin, None, facts, found);
-        }
-        for step in users {
-            let Some(grants) = &step.text.grants else { continue };
-            narrower(step, grants, plugin, wide.as_ref().filter(|_| usable), policy, inputs, facts, found);
->>>>>>> command-host
         }
         found.extend(said);
     }
@@ -167,6 +145,7 @@ fn of_plugin(
         plugin.text.grants.as_ref().and_then(|grants| tried(grants, inputs, &Map::new(), around_all, found));
     if let Some(tried) = &wide {
         beyond_policy(tried, policy, found);
+        open_ended(&tried.rules, found);
     }
     let Some(facts) = &plugin.facts else { return };
     if let Some(tried) = &wide {
@@ -315,12 +294,12 @@ fn unneeded(block: &Rules, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
 }
 
 /// Programs that do whatever their arguments say, where the plugin may choose some of these.
-fn open_ended(rules: &Requested, grants: &GrantsText, found: &mut Vec<Diagnostic>) {
-    for (index, rule) in rules.command.rules().enumerate().filter(|(_, rule)| rule.is_open_ended()) {
+fn open_ended(rules: &Rules, found: &mut Vec<Diagnostic>) {
+    for (index, rule) in rules.all.command.rules().enumerate().filter(|(_, rule)| rule.is_open_ended()) {
         let pointer = format!("/command/{index}");
         found.push(
             Diagnostic::warning("open-ended-command", format!("`{}` allows nearly anything", rule.written()))
-                .at(grants.node.at(&pointer).node.span, "")
+                .at(rules.node.at(&pointer).node.span, "")
                 .note("the program does what its arguments say, and a `*` lets the plugin say it")
                 .help("write the arguments in full, or name the program that is meant"),
         );
