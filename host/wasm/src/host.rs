@@ -2,17 +2,18 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use runner_capabilities::{
-    Capability, GrantSet, Limits, Machine,
+    Capability, DockerHost, GrantSet, Limits, Machine,
     command::{CommandRule, Programs},
+    docker::{Engine as Docker, Places},
     env::Variables,
     filesystem::Tree,
-    host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
+    host::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types},
     log::Line,
     network::Dialer,
     secrets::{Redactor, SecretBytes},
@@ -20,7 +21,7 @@ use runner_capabilities::{
 use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunner};
 use runner_model::{
     Assignment, Failure, FailureKind, Narrowed, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step,
-    StepIndex, Uses,
+    StepIndex, TargetName, Uses,
 };
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{Engine, component::Component};
@@ -41,6 +42,10 @@ pub struct HostOptions {
     pub env: BTreeMap<String, String>,
     /// The bytes of the pipeline's secrets.
     pub secrets: BTreeMap<SecretName, Vec<u8>>,
+    /// The Docker Engine of steps without a target.
+    pub docker: DockerHost,
+    /// The directory that holds the runs; no container gets to see it.
+    pub state: Option<PathBuf>,
 }
 
 /// The components of a plan, ready to be called. Clones share everything.
@@ -62,6 +67,7 @@ struct LoadedStep {
     known: Arc<Known>,
     limits: Limits,
     secrets: Arc<SecretBytes>,
+    plugin: PluginAlias,
     rights: Rights,
 }
 
@@ -81,6 +87,7 @@ struct Allowed {
     env: Arc<Variables>,
     machine: Arc<Machine>,
     programs: Arc<Programs>,
+    docker: Option<Arc<Docker>>,
 }
 
 impl LoadedStep {
@@ -143,6 +150,7 @@ impl Host {
             options: &options,
             links: HashMap::new(),
             tree: None,
+            engines: HashMap::new(),
             allocation: allocation(plan),
         };
         let mut steps = Vec::with_capacity(plan.steps.len());
@@ -214,6 +222,8 @@ struct Linking<'a> {
     options: &'a HostOptions,
     links: HashMap<LinkKey, Arc<Link>>,
     tree: Option<Arc<Tree>>,
+    /// One Docker Engine for each target, and one for the steps without.
+    engines: HashMap<Option<TargetName>, Arc<Docker>>,
     allocation: Allocation,
 }
 
@@ -245,6 +255,7 @@ impl Linking<'_> {
             id: step.id.to_string(),
             limits: step.limits,
             secrets: Arc::new(self.secrets(step, index)),
+            plugin: self.alias(index),
             rights,
             known,
         })
@@ -281,6 +292,7 @@ impl Linking<'_> {
             env: Arc::new(self.env(step, &grants)),
             machine: Arc::new(self.machine(step)),
             programs: Arc::new(self.programs(&grants)),
+            docker: if grants.rules().docker.is_empty() { None } else { Some(self.docker(step)) },
             grants: Arc::new(grants),
         })
     }
@@ -313,6 +325,23 @@ impl Linking<'_> {
         let tree = Tree::open(Path::new(path))
             .map_err(|error| LoadError::Directory { path: path.clone(), reason: error.to_string() })?;
         Ok(Arc::clone(self.tree.insert(Arc::new(tree))))
+    }
+
+    /// The engine of the step's target, shared by all its steps.
+    fn docker(&mut self, step: &Step) -> Arc<Docker> {
+        if let Some(engine) = self.engines.get(&step.target) {
+            return Arc::clone(engine);
+        }
+        let target = step.target.as_ref().and_then(|name| self.header.targets.get(name));
+        let host = target.map_or(&self.options.docker, |target| &target.machine.docker);
+        let places = Places {
+            directory: PathBuf::from(&self.header.directory),
+            workdir: target.and_then(|target| target.machine.workdir.clone()),
+            state: self.options.state.clone(),
+        };
+        let engine = Arc::new(Docker::new(host.clone(), places));
+        self.engines.insert(step.target.clone(), Arc::clone(&engine));
+        engine
     }
 
     /// The secrets that the step lists and whose `allow` names its plugin. The grant is asked at each call.
@@ -427,7 +456,7 @@ impl Loaded {
             Allocation::Pooled => Some(self.slots.acquire().await.map_err(internal)?),
             Allocation::OnDemand => None,
         };
-        let context = self.context(step, allowed, Instant::now() + time, ledger);
+        let context = self.context(step, allowed, &request.run_id, Instant::now() + time, ledger);
         let running = self.loader.shared.engines.running();
         // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
         let asked = tokio::time::timeout(time, async {
@@ -463,6 +492,7 @@ impl Loaded {
         &self,
         step: &LoadedStep,
         allowed: &Allowed,
+        run: &str,
         deadline: Instant,
         ledger: &Arc<Ledger>,
     ) -> Context {
@@ -478,6 +508,8 @@ impl Loaded {
             env: Arc::clone(&allowed.env),
             machine: Arc::clone(&allowed.machine),
             programs: Arc::clone(&allowed.programs),
+            docker: allowed.docker.clone(),
+            owner: Owner { run: run.to_owned(), step: step.id.clone(), plugin: step.plugin.to_string() },
         })
     }
 }

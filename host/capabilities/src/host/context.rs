@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, Machine, clock::Time, command::Programs, env::Variables, filesystem::Tree,
+    GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables, filesystem::Tree,
     network::Dialer, secrets::SecretBytes,
 };
 
@@ -39,6 +39,21 @@ pub struct Surroundings {
     pub machine: Arc<Machine>,
     /// What programs are given of this machine.
     pub programs: Arc<Programs>,
+    /// The Docker Engine of the step; none for a call without one.
+    pub docker: Option<Arc<Engine>>,
+    /// Who answers for what the call creates.
+    pub owner: Owner,
+}
+
+/// Who has created a thing: it carries these as labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The run.
+    pub run: String,
+    /// The step.
+    pub step: String,
+    /// The plugin, by its name in the pipeline.
+    pub plugin: String,
 }
 
 /// Serves the host calls of one plugin call; lives in its store and ends with it.
@@ -54,6 +69,8 @@ pub struct Context {
     pub(crate) env: Arc<Variables>,
     pub(crate) machine: Arc<Machine>,
     pub(crate) programs: Arc<Programs>,
+    pub(crate) docker: Option<Arc<Engine>>,
+    pub(crate) owner: Owner,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
     pub(super) wasi: Option<Box<Wasi>>,
@@ -75,6 +92,8 @@ impl Context {
             env,
             machine,
             programs,
+            docker,
+            owner,
         } = surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
@@ -90,6 +109,8 @@ impl Context {
             env,
             machine,
             programs,
+            docker,
+            owner,
             table,
             connections: 0,
             wasi: None,
