@@ -3,7 +3,10 @@
 //! Two places matter: where `HEAD` *was* when the step began, and where it *goes*. From the one the step goes to the
 //! other, and back; anywhere else somebody else was here, and nothing is touched.
 
-use runner_plugin::host::{Head, Repository, short_id};
+use std::collections::BTreeSet;
+
+use runner_plugin::host::{Change, Head, Repository, short_id};
+use runner_plugin::text::shortened;
 use runner_plugin::{Applied, Failure, Host};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +59,12 @@ impl Operation for Checkout {
 
     fn capture(&self, repository: &Repository) -> Result<Before, Failure> {
         let goes = self.goal(repository)?;
-        Ok(Before { was: repository.head()?.into(), goes })
+        let was = repository.head()?.into();
+        if let Some(changed) = changed(repository)? {
+            let what = format!("there are local changes, {changed}; nothing was checked out");
+            return Err(refused(repository, what));
+        }
+        Ok(Before { was, goes })
     }
 
     fn apply(&self, before: Before, repository: &Repository, _: &Host) -> Result<Applied, Failure> {
@@ -94,8 +102,38 @@ impl Operation for Checkout {
                 return Err(refused(repository, what));
             }
         }
-        was.reach(&goes, repository).map(|_| ())
+        if was.reach(&goes, repository)? {
+            return Ok(());
+        }
+        // There were no local changes when the step began: a checkout that was cut short has left them, or somebody else.
+        match changed(repository)? {
+            None => Ok(()),
+            Some(changed) => Err(refused(
+                repository,
+                format!(
+                    "`HEAD` is {was}, as it was, but files differ from that, {changed}: a checkout was cut short, or \
+                     somebody is at work; they were left alone; `git status` shows them, and \
+                     `git restore --staged --worktree .` brings the files back"
+                ),
+            )),
+        }
     }
+}
+
+/// Some of the paths that git knows and that differ from the last commit; none if there are none.
+fn changed(repository: &Repository) -> Result<Option<String>, Failure> {
+    let paths: BTreeSet<String> = repository
+        .status()?
+        .into_iter()
+        .filter(|entry| entry.change != Change::Untracked)
+        .map(|entry| entry.path)
+        .collect();
+    let Some(first) = paths.first() else { return Ok(None) };
+    let more = match paths.len() - 1 {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Ok(Some(format!("`{}`{more}", shortened(first))))
 }
 
 impl Checkout {

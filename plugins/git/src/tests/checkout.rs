@@ -64,24 +64,48 @@ fn a_checkout_that_was_never_made_is_taken_back_by_doing_nothing() {
     assert_eq!(scene.repository.done(), [""; 0]);
 }
 
-/// Also where the restore meets them.
 #[test]
-fn local_changes_are_never_overwritten() {
+fn local_changes_stop_the_step_before_it_begins() {
     let (scene, [first, _]) = two_commits();
+    for path in ["app.py", "b.py", "c.py"] {
+        scene.repository.changed(path, Change::Modified, false);
+    }
+    scene.repository.changed("notes.txt", Change::Untracked, false);
+
+    assert_eq!(
+        scene.capture(&to("commit", &first)),
+        Err(refused("there are local changes, `app.py` and 2 more; nothing was checked out"))
+    );
+}
+
+/// Neither by the step nor when it is taken back.
+#[test]
+fn local_changes_that_come_later_are_never_overwritten() {
+    let (scene, [first, second]) = two_commits();
     let config = to("commit", &first);
     let conflict = |what: &str| refused(format!("{what}: there are local changes, e.g. `app.py`"));
 
     let snapshot = scene.capture(&config).unwrap();
     scene.repository.changed("app.py", Change::Modified, false);
     assert_eq!(scene.apply(&config, &snapshot), Err(conflict(&format!("check `{first}` out"))));
-    assert_eq!(scene.restore(&config, &snapshot), Ok(()));
-    assert_eq!(scene.repository.head(), "main");
 
     scene.repository.unchanged();
     scene.apply(&config, &snapshot).unwrap();
     scene.repository.changed("app.py", Change::Modified, false);
     assert_eq!(scene.restore(&config, &snapshot), Err(conflict("check branch `main` out")));
     assert_eq!(scene.repository.head(), first);
+
+    // As a checkout leaves it that was cut short: the files are there, and `HEAD` is not.
+    scene.repository.switch("main");
+    assert_eq!(
+        scene.restore(&config, &snapshot),
+        Err(refused(format!(
+            "`HEAD` is at {} on `main`, as it was, but files differ from that, `app.py`: a checkout was cut short, or \
+             somebody is at work; they were left alone; `git status` shows them, and \
+             `git restore --staged --worktree .` brings the files back",
+            short_id(&second)
+        )))
+    );
 }
 
 #[test]
