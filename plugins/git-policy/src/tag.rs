@@ -60,7 +60,7 @@ pub(crate) fn signature(
                 .help("make it with `git tag -s`")
         }),
         Verification::Untrusted(why) => {
-            let message = format!("the signature of `{name}` is not trusted: {}", shortened(&why));
+            let message = format!("the signature of `{name}` is not trusted: {why}");
             Some(match (wanted, &config.allowed_signers) {
                 (Signature::Required, _) => Finding::error("untrusted-signature", message)
                     .help("let an allowed signer sign it, or add the key to `allowed_signers`"),
@@ -74,7 +74,7 @@ pub(crate) fn signature(
             })
         }
         Verification::Bad(why) => {
-            let message = format!("the signature of `{name}` is wrong: {}", shortened(&why));
+            let message = format!("the signature of `{name}` is wrong: {why}");
             Some(Finding::error("bad-signature", message).help("do not use this tag; find out who made it"))
         }
     };

@@ -206,8 +206,7 @@ impl RepositoryHandle {
         self.act("fetch", |store| {
             let other = reached(store, remote, login)?;
             let other = other.borrow();
-            store.done.push(format!("fetch {remote}"));
-            store.track(remote, &other);
+            let mut new = Vec::new();
             for (name, object) in other.refs.iter().filter(|(name, _)| tags && name.starts_with("refs/tags/"))
             {
                 match store.refs.get(name) {
@@ -215,11 +214,12 @@ impl RepositoryHandle {
                         return Err(GitReason::Conflict(format!("`{name}` is another one here")));
                     }
                     Some(_) => {}
-                    None => {
-                        store.refs.insert(name.clone(), object.clone());
-                    }
+                    None => new.push((name.clone(), object.clone())),
                 }
             }
+            store.done.push(format!("fetch {remote}"));
+            store.track(remote, &other);
+            store.refs.extend(new);
             Ok(())
         })
     }
