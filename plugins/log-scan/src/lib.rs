@@ -60,10 +60,10 @@ pub struct Config {
     require: Vec<Required>,
     /// How often a line may come.
     repeats: Option<Repeats>,
-    /// How many lines at the end of each file to look at. Without it: all.
+    /// How many lines at the end of each file, or of the container's log, to look at. Without it: all.
     #[schemars(range(min = 1))]
     last_lines: Option<u32>,
-    /// How many lines at the end of the container's log to look at. Without it: all.
+    /// The same by Docker's name for it.
     #[schemars(range(min = 1))]
     tail: Option<u32>,
     /// From when on lines are looked at: a time with its offset, milliseconds since 1970, or how long ago (`15m`,

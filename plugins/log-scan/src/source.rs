@@ -45,13 +45,20 @@ impl<'c> Source<'c> {
     /// Understands where the lines are, and refuses keys that are for the other place.
     pub(crate) fn new(config: &'c Config, host: &Host) -> Result<Self, Failure> {
         let since = config.since.as_ref().map(|since| since.read(host)).transpose()?;
+        let last = match (config.last_lines, config.tail) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::invalid_config(
+                    "`last_lines` and `tail` are the same: give one of them",
+                ));
+            }
+            (last, tail) => last.or(tail),
+        };
         match (&config.container, config.files.as_slice()) {
             (None, []) => Err(Failure::invalid_config("nothing is looked at: give `files` or `container`")),
             (Some(_), [_, ..]) => {
                 Err(Failure::invalid_config("give either `files` or `container`; two steps look at both"))
             }
             (None, patterns) => {
-                only_for("a container; files have `last_lines`", "tail", config.tail.is_some())?;
                 only_for("a container; files have at most 16 MiB", "max_size", config.max_size.is_some())?;
                 let offset = config.assume_offset.as_deref();
                 let since = match since {
@@ -61,10 +68,9 @@ impl<'c> Source<'c> {
                     }
                     None => None,
                 };
-                Ok(Self::Files { patterns, last: config.last_lines, since })
+                Ok(Self::Files { patterns, last, since })
             }
             (Some(name), []) => {
-                only_for("files; a container has `tail`", "last_lines", config.last_lines.is_some())?;
                 let engine = "files; the engine knows when a container wrote a line";
                 only_for(engine, "assume_offset", config.assume_offset.is_some())?;
                 let max_bytes = match config.max_size.map(|size| u32::try_from(size.bytes())) {
@@ -74,7 +80,7 @@ impl<'c> Source<'c> {
                         return Err(Failure::invalid_config("`max_size` is not between 1 B and 4 GiB"));
                     }
                 };
-                let range = LogRange { tail: config.tail, since: None, max_bytes };
+                let range = LogRange { tail: last, since: None, max_bytes };
                 Ok(Self::Container { name, range, since })
             }
         }
