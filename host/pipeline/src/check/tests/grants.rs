@@ -163,7 +163,7 @@ fn rules_that_cannot_be_read_are_shown_at_their_place() {
       help: for example `filesystem: { read: [requirements.txt, docker/], write: [reports/] }`
     unknown-key p.yaml:9:7: unknown capability `netwrk`
       at `netwrk`
-      help: known: network, filesystem, env, secrets
+      help: known: network, filesystem, env, secrets, docker, git, command
     limit p.yaml:10:23: expected a size such as `512KiB` or `64MiB`, found `"lots"`
       at `lots`
     unknown-key p.yaml:10:29: unknown limit `tim`; known: memory, time, fuel, output, calls
@@ -196,16 +196,16 @@ fn grants_see_inputs_and_in_a_step_its_matrix() {
     assert_snapshot!(plugin(&[Capability::Http], text).check(), @"
     not-visible p.yaml:5:67: `matrix` cannot be used in the grants of a plugin
       at `matrix.host`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     not-visible p.yaml:5:101: `env` cannot be used in the grants of a plugin
       at `env.A`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     unknown-input p.yaml:5:129: there is no input `x`
       at `inputs.x`
       help: there are no inputs
     not-visible p.yaml:6:86: `steps` cannot be used in the grants of a step
       at `steps.a.result`
-      help: what can be used there: `inputs`, `matrix`
+      help: what can be used there: `inputs`, `matrix`, `target`
     exit 6
     ");
 }
