@@ -1,6 +1,7 @@
 //! The first-party plugins as components inside the runner: real files, real servers on loopback.
 
 mod formats;
+mod git;
 mod health;
 mod notify;
 mod policy;
