@@ -8,7 +8,7 @@ use std::{
 };
 
 use runner_capabilities::{
-    Capability, GrantSet, Limits,
+    Capability, GrantSet, Limits, Requested,
     env::Variables,
     filesystem::Tree,
     host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
@@ -142,6 +142,11 @@ impl Host {
     }
 }
 
+/// Whether a step is granted anything that starts from the pipeline's directory.
+fn wants_directory(rules: &Requested) -> bool {
+    !rules.filesystem.is_empty() || !rules.git.is_empty()
+}
+
 /// A pool for plans of many plugin steps. A short plan is done before a pool is made.
 fn allocation(plan: &Plan) -> Allocation {
     let plugins = plan.steps.iter().filter(|step| matches!(step.uses, Uses::Plugin(_))).count();
@@ -220,7 +225,7 @@ impl Linking<'_> {
             id: step.id.to_string(),
             link,
             limits: step.limits,
-            tree: if step.grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
+            tree: if wants_directory(step.grants.rules()) { Some(self.tree()?) } else { None },
             secrets: Arc::new(self.secrets(step, index)),
             env: Arc::new(self.env(step)),
             grants: Arc::new(step.grants.clone()),

@@ -18,6 +18,7 @@ wasmtime::component::bindgen!({
     with: {
         "runner:plugin/secrets.secret": crate::secrets::Secret,
         "runner:plugin/tcp.connection": crate::network::Connection,
+        "runner:plugin/git.repository": crate::git::Repository,
     },
     require_store_data_send: true,
 });

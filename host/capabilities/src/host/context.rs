@@ -1,13 +1,14 @@
 //! What serves the host calls of one plugin call.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, clock::Time, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, clock::Time, env::Variables, filesystem::Tree, git::SSH, network::Dialer,
+    secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -49,6 +50,8 @@ pub struct Context {
     pub(crate) env: Arc<Variables>,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
+    /// The system's client for git over ssh.
+    pub(crate) ssh: PathBuf,
     pub(super) wasi: Option<Box<Wasi>>,
 }
 
@@ -72,6 +75,7 @@ impl Context {
             env,
             table,
             connections: 0,
+            ssh: PathBuf::from(SSH),
             wasi: None,
         }
     }

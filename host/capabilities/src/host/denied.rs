@@ -25,7 +25,7 @@ impl HasData for Denying {
 }
 
 /// Keeps the refusal and does nothing else.
-pub(super) struct Denied<'a>(pub(super) &'a mut Context);
+pub(crate) struct Denied<'a>(pub(crate) &'a mut Context);
 
 impl Denied<'_> {
     fn refuse<T>(&self, refusal: Refusal) -> Result<Result<T, HostError>> {
@@ -42,7 +42,7 @@ impl Denied<'_> {
 }
 
 /// Cannot happen while grants and linker agree; if they ever do not, the answer is still no.
-fn not_linked(capability: Capability, request: String) -> Refusal {
+pub(crate) fn not_linked(capability: Capability, request: String) -> Refusal {
     Refusal { capability, request, message: "this step is not granted it".to_owned(), grant: None }
 }
 
