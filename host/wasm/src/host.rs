@@ -2,23 +2,25 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use runner_capabilities::{
-    Capability, GrantSet, Limits,
+    Capability, DockerHost, GrantSet, Limits,
+    docker::{Engine as Docker, Places},
     env::Variables,
     filesystem::Tree,
-    host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
+    host::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types},
     log::Line,
     network::Dialer,
     secrets::{Redactor, SecretBytes},
 };
 use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunner};
 use runner_model::{
-    Failure, FailureKind, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step, StepIndex, Uses,
+    Failure, FailureKind, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step, StepIndex,
+    TargetName, Uses,
 };
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{Engine, component::Component};
@@ -39,6 +41,10 @@ pub struct HostOptions {
     pub env: BTreeMap<String, String>,
     /// The bytes of the pipeline's secrets.
     pub secrets: BTreeMap<SecretName, Vec<u8>>,
+    /// The Docker Engine of steps without a target.
+    pub docker: DockerHost,
+    /// The directory that holds the runs; no container gets to see it.
+    pub state: Option<PathBuf>,
 }
 
 /// The components of a plan, ready to be called. Clones share everything.
@@ -64,6 +70,8 @@ struct LoadedStep {
     tree: Option<Arc<Tree>>,
     secrets: Arc<SecretBytes>,
     env: Arc<Variables>,
+    docker: Option<Arc<Docker>>,
+    plugin: PluginAlias,
 }
 
 /// A component in its engine, linked: what is left is to instantiate it.
@@ -113,6 +121,7 @@ impl Host {
             options: &options,
             links: HashMap::new(),
             tree: None,
+            engines: HashMap::new(),
             allocation: allocation(plan),
         };
         let mut steps = Vec::with_capacity(plan.steps.len());
@@ -184,6 +193,8 @@ struct Linking<'a> {
     options: &'a HostOptions,
     links: HashMap<LinkKey, Arc<Link>>,
     tree: Option<Arc<Tree>>,
+    /// One Docker Engine for each target, and one for the steps without.
+    engines: HashMap<Option<TargetName>, Arc<Docker>>,
     allocation: Allocation,
 }
 
@@ -223,6 +234,8 @@ impl Linking<'_> {
             tree: if step.grants.rules().filesystem.is_empty() { None } else { Some(self.tree()?) },
             secrets: Arc::new(self.secrets(step, index)),
             env: Arc::new(self.env(step)),
+            docker: if step.grants.rules().docker.is_empty() { None } else { Some(self.docker(step)) },
+            plugin: self.alias(index),
             grants: Arc::new(step.grants.clone()),
             known,
         })
@@ -251,6 +264,23 @@ impl Linking<'_> {
         let tree = Tree::open(Path::new(path))
             .map_err(|error| LoadError::Directory { path: path.clone(), reason: error.to_string() })?;
         Ok(Arc::clone(self.tree.insert(Arc::new(tree))))
+    }
+
+    /// The engine of the step's target, shared by all its steps.
+    fn docker(&mut self, step: &Step) -> Arc<Docker> {
+        if let Some(engine) = self.engines.get(&step.target) {
+            return Arc::clone(engine);
+        }
+        let target = step.target.as_ref().and_then(|name| self.header.targets.get(name));
+        let host = target.map_or(&self.options.docker, |target| &target.machine.docker);
+        let places = Places {
+            directory: PathBuf::from(&self.header.directory),
+            workdir: target.and_then(|target| target.machine.workdir.clone()),
+            state: self.options.state.clone(),
+        };
+        let engine = Arc::new(Docker::new(host.clone(), places));
+        self.engines.insert(step.target.clone(), Arc::clone(&engine));
+        engine
     }
 
     /// The secrets that the step lists and whose `allow` names its plugin. The grant is asked at each call.
@@ -335,7 +365,7 @@ impl Loaded {
             Allocation::Pooled => Some(self.slots.acquire().await.map_err(internal)?),
             Allocation::OnDemand => None,
         };
-        let context = self.context(step, Instant::now() + time, ledger);
+        let context = self.context(step, &request.run_id, Instant::now() + time, ledger);
         let running = self.loader.shared.engines.running();
         // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
         let asked = tokio::time::timeout(time, async {
@@ -367,7 +397,7 @@ impl Loaded {
         }
     }
 
-    fn context(&self, step: &LoadedStep, deadline: Instant, ledger: &Arc<Ledger>) -> Context {
+    fn context(&self, step: &LoadedStep, run: &str, deadline: Instant, ledger: &Arc<Ledger>) -> Context {
         Context::new(Surroundings {
             grants: Arc::clone(&step.grants),
             limits: step.limits,
@@ -378,6 +408,8 @@ impl Loaded {
             time: Arc::clone(&self.loader.shared.time),
             ledger: Arc::clone(ledger),
             env: Arc::clone(&step.env),
+            docker: step.docker.clone(),
+            owner: Owner { run: run.to_owned(), step: step.id.clone(), plugin: step.plugin.to_string() },
         })
     }
 }

@@ -279,7 +279,7 @@ impl Stage {
 
     /// A plan of so many steps that all use `component`, loaded.
     pub(crate) async fn host_of(&self, loader: &Loader, component: &[u8], steps: usize) -> Host {
-        let options = HostOptions { env: BTreeMap::new(), secrets: self.secrets.clone() };
+        let options = HostOptions { secrets: self.secrets.clone(), ..HostOptions::default() };
         let mut plan = self.plan(component);
         for number in 1..steps {
             let id = StepId::new(format!("step{number}"));

@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, clock::Time, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, clock::Time, docker::Engine, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -34,6 +34,21 @@ pub struct Surroundings {
     pub ledger: Arc<Ledger>,
     /// The environment that a WASI guest sees: the step's `env` and the granted variables of the host.
     pub env: Arc<Variables>,
+    /// The Docker Engine of the step; none for a call without one.
+    pub docker: Option<Arc<Engine>>,
+    /// Who answers for what the call creates.
+    pub owner: Owner,
+}
+
+/// Who has created a thing: it carries these as labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The run.
+    pub run: String,
+    /// The step.
+    pub step: String,
+    /// The plugin, by its name in the pipeline.
+    pub plugin: String,
 }
 
 /// Serves the host calls of one plugin call; lives in its store and ends with it.
@@ -47,6 +62,8 @@ pub struct Context {
     pub(crate) time: Arc<dyn Time>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) env: Arc<Variables>,
+    pub(crate) docker: Option<Arc<Engine>>,
+    pub(crate) owner: Owner,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
     pub(super) wasi: Option<Box<Wasi>>,
@@ -56,7 +73,7 @@ impl Context {
     /// A context for one call. WASI is added by [`Context::with_wasi`] for components that want it.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env } =
+        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env, docker, owner } =
             surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
@@ -70,6 +87,8 @@ impl Context {
             time,
             ledger,
             env,
+            docker,
+            owner,
             table,
             connections: 0,
             wasi: None,

@@ -25,7 +25,7 @@ impl HasData for Denying {
 }
 
 /// Keeps the refusal and does nothing else.
-pub(super) struct Denied<'a>(pub(super) &'a mut Context);
+pub(crate) struct Denied<'a>(pub(crate) &'a mut Context);
 
 impl Denied<'_> {
     fn refuse<T>(&self, refusal: Refusal) -> Result<Result<T, HostError>> {

@@ -7,10 +7,11 @@ use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Context, Ledger, Surroundings, bindings::runner::plugin::types::HostError};
+use super::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types::HostError};
 use crate::{
     Limits, Policy, Requested, admit,
     clock::Time,
+    docker::Engine,
     env::Variables,
     filesystem::Tree,
     network::{Dialer, Resolve},
@@ -53,6 +54,8 @@ pub(crate) struct Builder {
     roots: RootCertStore,
     deadline: Duration,
     env: Variables,
+    policy: Policy,
+    docker: Option<Arc<Engine>>,
 }
 
 impl Builder {
@@ -66,6 +69,8 @@ impl Builder {
             roots: RootCertStore::empty(),
             deadline: Duration::from_secs(20),
             env: Variables::default(),
+            policy: Policy::unrestricted(),
+            docker: None,
         }
     }
 
@@ -99,13 +104,23 @@ impl Builder {
         self
     }
 
+    pub(crate) fn policy(mut self, policy: &Value) -> Self {
+        self.policy = Policy::parse(policy).unwrap();
+        self
+    }
+
+    pub(crate) fn docker(mut self, engine: Engine) -> Self {
+        self.docker = Some(Arc::new(engine));
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     pub(crate) fn build(self) -> Context {
-        let grants = admit(Requested::parse(&self.grants).unwrap(), &Policy::unrestricted()).unwrap();
+        let grants = admit(Requested::parse(&self.grants).unwrap(), &self.policy).unwrap();
         let redactor = Arc::new(Redactor::default());
         Context::new(Surroundings {
             grants: Arc::new(grants),
@@ -117,6 +132,8 @@ impl Builder {
             time: Arc::new(Noon),
             ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
             env: Arc::new(self.env),
+            docker: self.docker,
+            owner: Owner { run: "RUN".to_owned(), step: "step".to_owned(), plugin: "plugin".to_owned() },
         })
     }
 }

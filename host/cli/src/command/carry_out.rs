@@ -1,7 +1,13 @@
 //! The second half of the straight line, the same for a new run and for one that is taken up again.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, absolute},
+    sync::Arc,
+    thread,
+};
 
+use runner_capabilities::DockerHost;
 use runner_engine::{RunError, Setup};
 use runner_journal::{Journal, Record, Sink};
 use runner_model::{ExitCode, Plan, PluginAlias, RunId};
@@ -35,11 +41,21 @@ pub(crate) struct Work {
 ///
 /// # Errors
 ///
-/// A secret that is not there, or every plugin that cannot be used. Nothing was started.
-pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) -> Result<Host, CommandError> {
+/// A `DOCKER_HOST` that cannot be read, a secret that is not there, or every plugin that cannot be used. Nothing was started.
+pub(crate) fn load(
+    plan: &Plan,
+    state_dir: &Path,
+    session: &Session,
+    environment: &Environment,
+) -> Result<Host, CommandError> {
     let secrets = secrets::read(&plan.header, &environment.variables)?;
     secrets::keep_out(plan, &secrets)?;
-    let options = HostOptions { env: environment.variables.clone(), secrets };
+    let options = HostOptions {
+        env: environment.variables.clone(),
+        secrets,
+        docker: if needs_engine(plan) { environment.docker()? } else { DockerHost::default() },
+        state: Some(absolute(state_dir).map_err(|source| CommandError::Read { path: state_dir.to_owned(), source })?),
+    };
     let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
     let loaded = session
         .handle
@@ -48,6 +64,11 @@ pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) ->
     // An entry that somebody altered is no reason to stop, and no secret either.
     session.loader.notes().iter().for_each(|note| environment.tell(&format!("note: {note}\n")));
     loaded
+}
+
+/// Whether some step works with this machine's own Docker Engine.
+fn needs_engine(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| step.target.is_none() && !step.grants.rules().docker.is_empty())
 }
 
 /// Carries a run out to its verdict.

@@ -21,7 +21,7 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCod
     given.faults.clone_from(&args.inject);
     let plan = Arc::new(source::planned(granted, &given, environment)?.plan);
 
-    let steps = load(&plan, &session, environment)?;
+    let steps = load(&plan, &args.state.state_dir, &session, environment)?;
 
     let run = session.new_run()?;
     let runs = runs::directory(&args.state.state_dir);

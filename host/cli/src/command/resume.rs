@@ -31,7 +31,7 @@ pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<Exi
     })?;
     let plan = Arc::new(plan);
 
-    let steps = load(&plan, &session, environment)?;
+    let steps = load(&plan, &args.state.state_dir, &session, environment)?;
     let work = Work { run, plan, journal: opened.journal, past: opened.records, steps, reports };
     carry_out(work, &args.engine, &session, environment)
 }
