@@ -10,3 +10,4 @@ mod ledger;
 mod notify;
 mod poll;
 mod redaction;
+mod rehearsal;
