@@ -143,7 +143,11 @@ impl Context {
         }
     }
 
-    pub(super) async fn rename_container(&mut self, container: &Container, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn rename_container(
+        &mut self,
+        container: &Container,
+        name: &str,
+    ) -> Result<(), Trouble> {
         named("container", name)?;
         let mut wanted = Wanted::container(Verb::ContainerRename, &container.name);
         wanted.containers.push(name.to_owned());
@@ -154,7 +158,11 @@ impl Context {
         session.ask(&asked, session.docker.rename_container(&container.id, options)).await
     }
 
-    pub(super) async fn remove_container(&mut self, container: &Container, force: bool) -> Result<(), Trouble> {
+    pub(super) async fn remove_container(
+        &mut self,
+        container: &Container,
+        force: bool,
+    ) -> Result<(), Trouble> {
         let session = self.begin_with(Verb::ContainerRemove, container, DEFAULT_TIMEOUT).await?;
         let options = RemoveContainerOptionsBuilder::new().v(true).force(force).build();
         let asked = format!("remove container `{}`", container.name);
@@ -166,8 +174,7 @@ impl Context {
         container: &Container,
         timeout_ms: Option<u32>,
     ) -> Result<i64, Trouble> {
-        let session =
-            self.begin_with(Verb::ContainerWait, container, self.docker_time(timeout_ms)).await?;
+        let session = self.begin_with(Verb::ContainerWait, container, self.docker_time(timeout_ms)).await?;
         end_of(&session, container).await
     }
 
@@ -184,7 +191,11 @@ impl Context {
     }
 
     /// A handle stays with its container, whose name may not: what has got a name that no rule covers is out of reach.
-    pub(super) async fn still_ours(&mut self, session: &Session, container: &Container) -> Result<(), Trouble> {
+    pub(super) async fn still_ours(
+        &mut self,
+        session: &Session,
+        container: &Container,
+    ) -> Result<(), Trouble> {
         let found = look(session, &container.id).await?;
         if self.is_shown(&found) {
             Ok(())

@@ -35,7 +35,8 @@ impl Context {
         let session = self.begin_with(Verb::ContainerLogs, container, DEFAULT_TIMEOUT).await?;
         let mut tail = Tail::new(self.room(range.max_bytes));
         let last = range.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
-        let since = range.since_ms.map_or(String::new(), |ms| format!("&since={}.{:03}", ms / 1000, ms % 1000));
+        let since =
+            range.since_ms.map_or(String::new(), |ms| format!("&since={}.{:03}", ms / 1000, ms % 1000));
         let query = format!("tail={last}{since}");
         stream(&session, container, &query, &mut |line| tail.push(line)).await?;
         Ok(tail.into_output())
