@@ -58,7 +58,8 @@ fn at(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }
 
-/// A pipeline with one target, and these steps. `PROBE` is a plugin that reaches for what it is told to.
+/// A pipeline with one target, and these steps. `probe` reaches for what it is told to; it imports `tcp` too, which no
+/// step here uses.
 fn project(blue: u16, green: u16, admin: u16, steps: &str) -> Project {
     Project::new().file(
         "pipeline.yaml",
@@ -76,7 +77,7 @@ targets:
 plugins:
   caddy: {{ source: plugin:caddy, grants: {{ network: ['GET,PATCH http://127.0.0.1:{admin}/id/web'] }} }}
   gate:  {{ source: guest:gate_answer }}
-  probe: {{ source: guest:gate_reach, grants: {{ network: ['GET http://${{{{ target.slots.blue.address }}}}/', 'GET http://${{{{ target.slots.green.address }}}}/'], filesystem: {{}}, secrets: [] }} }}
+  probe: {{ source: guest:gate_reach, grants: {{ network: ['tcp://127.0.0.1:9', 'GET http://${{{{ target.slots.blue.address }}}}/', 'GET http://${{{{ target.slots.green.address }}}}/'], filesystem: {{}}, secrets: [] }} }}
   action: {{ source: guest:action_file, grants: {{ filesystem: {{ write: [state, calls] }} }} }}
 {steps}"
         ),
@@ -156,7 +157,8 @@ fn before_the_first_deployment_no_slot_is_active() {
 }
 
 /// A change that always wants to run, and what comes after the verdict.
-const CHANGES: &str = "  log: { uses: gate, with: { summary: '${{ target.candidate == null }}' } }
+const CHANGES: &str =
+    "  log: { uses: gate, with: { summary: 'nothing known: ${{ target.candidate == null }}' } }
 ";
 
 fn changing() -> String {
@@ -194,7 +196,7 @@ fn a_proxy_that_names_something_else_ends_the_run_before_anything_is_changed() {
                 format!("target.vps error: {why}"),
                 "change skipped: unobserved".to_owned(),
                 "needs skipped: unobserved".to_owned(),
-                "log success: true".to_owned(),
+                "log success: nothing known: true".to_owned(),
             ]
         );
         assert_eq!(project.read("calls"), "", "nothing was captured, nothing applied");
@@ -214,7 +216,7 @@ fn a_proxy_that_does_not_answer_ends_the_run_before_anything_is_changed() {
     assert_eq!(finished.code, 9, "{}", finished.stderr);
     assert_eq!(
         told(&project)[1..],
-        ["change skipped: unobserved", "needs skipped: unobserved", "log success: true"]
+        ["change skipped: unobserved", "needs skipped: unobserved", "log success: nothing known: true"]
     );
     assert_eq!(project.read("calls"), "");
     // Nothing is left to do: it is not taken up again.
@@ -235,18 +237,30 @@ fn reached(project: &Project) -> Vec<String> {
     let journal = project.journal();
     let end = journal.iter().find(|entry| entry["type"] == "step-ended" && entry["step"] == "reach").unwrap();
     let tried = end["outcome"]["outputs"]["tried"].as_array().expect("a list").clone();
-    let word =
-        |came: &Value| if came.get("status").is_some() { "up" } else { came["kind"].as_str().unwrap_or("?") };
-    tried.iter().map(|came| word(came).to_owned()).collect()
+    // What failed is text that begins with the kind of the failure.
+    let word = |came: &Value| match came.as_str().and_then(|text| text.split(':').next()) {
+        Some(kind) => kind.to_lowercase(),
+        None => "up".to_owned(),
+    };
+    tried.iter().map(word).collect()
 }
 
 #[test]
 fn a_step_that_is_granted_one_slot_is_denied_the_other() {
     let (blue, green) = (service(), service());
     let proxy = Proxy::to(&[at(blue)]);
-    let candidate =
-        project(blue, green, proxy.admin, &reaching("['GET http://${{ target.candidate.address }}/']"));
-    let active = project(blue, green, proxy.admin, &reaching("['GET http://${{ target.active.address }}/']"));
+    let candidate = project(
+        blue,
+        green,
+        proxy.admin,
+        &reaching("['tcp://127.0.0.1:9', 'GET http://${{ target.candidate.address }}/']"),
+    );
+    let active = project(
+        blue,
+        green,
+        proxy.admin,
+        &reaching("['tcp://127.0.0.1:9', 'GET http://${{ target.active.address }}/']"),
+    );
     for project in [&candidate, &active] {
         succeeded(&project.exec(&[]));
     }
@@ -277,7 +291,7 @@ fn the_ledger_knows_the_rules_that_counted() {
     let (blue, green) = (service(), service());
     let proxy = Proxy::to(&[at(blue)]);
     let steps = format!(
-        "steps:\n  reach: {{ uses: probe, grants: {{ network: ['GET http://${{{{ target.candidate.address }}}}/'], filesystem: {{}}, secrets: [] }}, with: {{ http: {{ url: 'http://{}/' }} }} }}\n",
+        "steps:\n  reach: {{ uses: probe, grants: {{ network: ['tcp://127.0.0.1:9', 'GET http://${{{{ target.candidate.address }}}}/'], filesystem: {{}}, secrets: [] }}, with: {{ http: {{ url: 'http://{}/' }} }} }}\n",
         at(green)
     );
     let project = project(blue, green, proxy.admin, &steps);
@@ -294,10 +308,11 @@ fn what_was_observed_holds_for_the_run_although_the_proxy_has_moved_meanwhile() 
     let steps = "steps:
   change: { uses: action, with: { path: state, text: '${{ target.candidate.container }}', record: calls } }
   tell:   { uses: gate, needs: [change], with: { summary: '${{ target.active.container }} to ${{ target.candidate.container }}' } }
-  reach: { uses: probe, needs: [change], grants: { network: ['GET http://${{ target.candidate.address }}/'], filesystem: {}, secrets: [] }, with: { tries: [ { http: { url: 'http://${{ target.slots.blue.address }}/' } }, { http: { url: 'http://${{ target.slots.green.address }}/' } } ] } }
+  reach: { uses: probe, needs: [change], grants: { network: ['tcp://127.0.0.1:9', 'GET http://${{ target.candidate.address }}/'], filesystem: {}, secrets: [] }, with: { tries: [ { http: { url: 'http://${{ target.slots.blue.address }}/' } }, { http: { url: 'http://${{ target.slots.green.address }}/' } } ] } }
 ";
     let project = project(blue, green, proxy.admin, steps);
     project.write("calls", "");
+    project.write("state", "before");
     let killed = project.exec(&["--inject", "change:crash"]);
     assert_eq!(killed.code, 128 + 9, "{}", killed.stderr);
     proxy.move_to(&at(green));
@@ -336,7 +351,7 @@ target: backend
 plugins:
   caddy: {{ source: plugin:caddy, grants: {{ network: ['GET http://127.0.0.1:{one}/id/web', 'GET http://127.0.0.1:{two}/id/web'] }} }}
   gate:  {{ source: guest:gate_answer }}
-  probe: {{ source: guest:gate_reach, grants: {{ network: ['GET http://${{{{ target.candidate.address }}}}/'], filesystem: {{}}, secrets: [] }} }}
+  probe: {{ source: guest:gate_reach, grants: {{ network: ['tcp://127.0.0.1:9', 'GET http://${{{{ target.candidate.address }}}}/'], filesystem: {{}}, secrets: [] }} }}
 steps:
   a: {{ uses: gate, with: {{ summary: '${{{{ target.name }}}} ${{{{ target.candidate.container }}}}' }} }}
   b: {{ uses: gate, target: frontend, needs: [a], with: {{ summary: '${{{{ target.name }}}} ${{{{ target.candidate.container }}}}' }} }}
@@ -390,19 +405,24 @@ fn one_proxy_of_two_that_does_not_answer_is_enough_to_start_nothing() {
 fn a_plan_shows_the_targets_and_every_rule_that_may_apply() {
     let (blue, green) = (service(), service());
     let proxy = Proxy::to(&[at(blue)]);
-    let project =
-        project(blue, green, proxy.admin, &reaching("['GET http://${{ target.candidate.address }}/']"));
+    let project = project(
+        blue,
+        green,
+        proxy.admin,
+        &reaching("['tcp://127.0.0.1:9', 'GET http://${{ target.candidate.address }}/']"),
+    );
     let shown = project.runner(&["plan", "pipeline.yaml"]);
     succeeded(&shown);
     let shown = shown.stdout;
     for line in [
         format!(
-            "target   vps: docker unix:///var/run/docker.sock, slot blue (api-blue at {}), slot green (api-green at {})",
+            "target  vps: docker unix:///var/run/docker.sock, slot blue (api-blue at {}), slot green (api-green at {})",
             at(blue),
             at(green)
         ),
         "  1 target.vps  proxy-switch `caddy`".to_owned(),
-        format!("may     connect GET http://{}/", at(blue)),
+        format!("connect GET http://{}/", at(blue)),
+        format!("connect GET http://{}/", at(green)),
     ] {
         assert!(shown.contains(&line), "{line}\n{shown}");
     }
