@@ -163,7 +163,7 @@ fn rules_that_cannot_be_read_are_shown_at_their_place() {
       help: for example `filesystem: { read: [requirements.txt, docker/], write: [reports/] }`
     unknown-key p.yaml:9:7: unknown capability `netwrk`
       at `netwrk`
-      help: known: network, filesystem, env, secrets
+      help: known: network, filesystem, env, secrets, docker, git, command
     limit p.yaml:10:23: expected a size such as `512KiB` or `64MiB`, found `"lots"`
       at `lots`
     unknown-key p.yaml:10:29: unknown limit `tim`; known: memory, time, fuel, output, calls
