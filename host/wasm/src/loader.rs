@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use runner_capabilities::{
     GrantSet, Limits,
     clock::Time,
-    host::{Context, Ledger, Surroundings, link, link_wasi},
+    host::{Context, Ledger, Owner, Surroundings, link, link_wasi},
     network::Dialer,
     secrets::{Redactor, SecretBytes},
 };
@@ -335,6 +335,10 @@ impl Loader {
             time: Arc::clone(&self.shared.time),
             ledger: Arc::new(Ledger::new(limits, Arc::new(Redactor::default()), Box::new(|_| {}))),
             env: Arc::default(),
+            machine: Arc::default(),
+            programs: Arc::default(),
+            docker: None,
+            owner: Owner::default(),
         });
         if surface.wasi_linked { context.with_wasi().map_err(|error| error.to_string()) } else { Ok(context) }
     }

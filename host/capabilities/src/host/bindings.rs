@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
     },
     with: {
         "runner:plugin/secrets.secret": crate::secrets::Secret,
+        "runner:plugin/docker.container": crate::docker::Container,
         "runner:plugin/tcp.connection": crate::network::Connection,
         "runner:plugin/git.repository": crate::git::Repository,
     },

@@ -7,8 +7,8 @@ use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, clock::Time, env::Variables, filesystem::Tree, git::SSH, network::Dialer,
-    secrets::SecretBytes,
+    GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables,
+    filesystem::Tree, git::SSH, network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -35,6 +35,25 @@ pub struct Surroundings {
     pub ledger: Arc<Ledger>,
     /// The environment that a WASI guest sees: the step's `env` and the granted variables of the host.
     pub env: Arc<Variables>,
+    /// The machine that the step works on: that of its target, or this one.
+    pub machine: Arc<Machine>,
+    /// What programs are given of this machine.
+    pub programs: Arc<Programs>,
+    /// The Docker Engine of the step; none for a call without one.
+    pub docker: Option<Arc<Engine>>,
+    /// Who answers for what the call creates.
+    pub owner: Owner,
+}
+
+/// Who has created a thing: it carries these as labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The run.
+    pub run: String,
+    /// The step.
+    pub step: String,
+    /// The plugin, by its name in the pipeline.
+    pub plugin: String,
 }
 
 /// Serves the host calls of one plugin call; lives in its store and ends with it.
@@ -48,6 +67,10 @@ pub struct Context {
     pub(crate) time: Arc<dyn Time>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) env: Arc<Variables>,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) programs: Arc<Programs>,
+    pub(crate) docker: Option<Arc<Engine>>,
+    pub(crate) owner: Owner,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
     /// The system's client for git over ssh.
@@ -59,8 +82,21 @@ impl Context {
     /// A context for one call. WASI is added by [`Context::with_wasi`] for components that want it.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env } =
-            surroundings;
+        let Surroundings {
+            grants,
+            limits,
+            deadline,
+            tree,
+            secrets,
+            dialer,
+            time,
+            ledger,
+            env,
+            machine,
+            programs,
+            docker,
+            owner,
+        } = surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -73,6 +109,10 @@ impl Context {
             time,
             ledger,
             env,
+            machine,
+            programs,
+            docker,
+            owner,
             table,
             connections: 0,
             ssh: PathBuf::from(SSH),

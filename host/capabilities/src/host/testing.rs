@@ -7,10 +7,12 @@ use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Context, Ledger, Surroundings, bindings::runner::plugin::types::HostError};
+use super::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types::HostError};
 use crate::{
-    Limits, Policy, Requested, admit,
+    Limits, Machine, Policy, Requested, admit,
     clock::Time,
+    command::Programs,
+    docker::Engine,
     env::Variables,
     filesystem::Tree,
     network::{Dialer, Resolve},
@@ -53,6 +55,10 @@ pub(crate) struct Builder {
     roots: RootCertStore,
     deadline: Duration,
     env: Variables,
+    machine: Machine,
+    programs: Programs,
+    policy: Policy,
+    docker: Option<Arc<Engine>>,
 }
 
 impl Builder {
@@ -66,6 +72,10 @@ impl Builder {
             roots: RootCertStore::empty(),
             deadline: Duration::from_secs(20),
             env: Variables::default(),
+            machine: Machine::default(),
+            programs: Programs::default(),
+            policy: Policy::unrestricted(),
+            docker: None,
         }
     }
 
@@ -99,13 +109,33 @@ impl Builder {
         self
     }
 
+    pub(crate) fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
+    }
+
+    pub(crate) fn programs(mut self, programs: Programs) -> Self {
+        self.programs = programs;
+        self
+    }
+
+    pub(crate) fn policy(mut self, policy: &Value) -> Self {
+        self.policy = Policy::parse(policy).unwrap();
+        self
+    }
+
+    pub(crate) fn docker(mut self, engine: Engine) -> Self {
+        self.docker = Some(Arc::new(engine));
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     pub(crate) fn build(self) -> Context {
-        let grants = admit(Requested::parse(&self.grants).unwrap(), &Policy::unrestricted()).unwrap();
+        let grants = admit(Requested::parse(&self.grants).unwrap(), &self.policy).unwrap();
         let redactor = Arc::new(Redactor::default());
         Context::new(Surroundings {
             grants: Arc::new(grants),
@@ -117,6 +147,10 @@ impl Builder {
             time: Arc::new(Noon),
             ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
             env: Arc::new(self.env),
+            machine: Arc::new(self.machine),
+            programs: Arc::new(self.programs),
+            docker: self.docker,
+            owner: Owner { run: "RUN".to_owned(), step: "step".to_owned(), plugin: "plugin".to_owned() },
         })
     }
 }

@@ -20,7 +20,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::backend::{self, Backend};
-use super::secrets::Secret;
+use super::docker::Login;
 use crate::{Failure, Host};
 
 /// Git, from [`Host::git`](crate::Host::git).
@@ -78,15 +78,6 @@ impl Credentials {
     pub fn login(&self, host: &Host) -> Result<Login, Failure> {
         Ok(Login { user: self.user.clone(), password: host.secret(&self.password)? })
     }
-}
-
-/// Name and password or token for a remote over HTTPS.
-#[derive(Debug)]
-pub struct Login {
-    /// User name.
-    pub user: String,
-    /// Password or token.
-    pub password: Secret,
 }
 
 /// An open repository; closed when dropped.

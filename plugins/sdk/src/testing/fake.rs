@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::{Answer, Conversation, FakeRepository, SentRequest};
+use super::{Answer, Conversation, Engine, Exit, FakeRepository, RanCommand, SentRequest};
 use crate::HostError;
 use crate::host::{GitReason, Host, Level};
 
@@ -50,10 +50,13 @@ pub(super) struct World {
     pub(super) server: Option<Box<Server>>,
     pub(super) listeners: BTreeMap<String, Conversation>,
     pub(super) repositories: BTreeMap<String, Result<FakeRepository, GitReason>>,
+    pub(super) docker: Option<Engine>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) revealable: bool,
     pub(super) now: Duration,
     pub(super) sent: Vec<SentRequest>,
+    pub(super) commands: BTreeMap<String, VecDeque<Exit>>,
+    pub(super) ran: Vec<RanCommand>,
     pub(super) log: Vec<LogLine>,
 }
 
@@ -113,6 +116,13 @@ impl FakeHost {
         self
     }
 
+    /// Prepares how one run of `program argument …` ends. Several for the same command are given in this order, each once.
+    #[must_use]
+    pub fn command(self, line: &str, exit: Exit) -> Self {
+        self.world.borrow_mut().commands.entry(line.to_owned()).or_default().push_back(exit);
+        self
+    }
+
     /// Something listens at `host:port`.
     #[must_use]
     pub fn listener(self, address: &str, conversation: Conversation) -> Self {
@@ -131,6 +141,13 @@ impl FakeHost {
     #[must_use]
     pub fn repository_error(self, path: &str, reason: GitReason) -> Self {
         self.world.borrow_mut().repositories.insert(path.to_owned(), Err(reason));
+        self
+    }
+
+    /// Grants a Docker Engine.
+    #[must_use]
+    pub fn docker(self, engine: Engine) -> Self {
+        self.world.borrow_mut().docker = Some(engine);
         self
     }
 
@@ -165,6 +182,18 @@ impl FakeHost {
     #[must_use]
     pub fn sent_lines(&self) -> Vec<String> {
         self.world.borrow().sent.iter().map(SentRequest::line).collect()
+    }
+
+    /// The commands run so far, oldest first, also those that were denied.
+    #[must_use]
+    pub fn ran(&self) -> Vec<RanCommand> {
+        self.world.borrow().ran.clone()
+    }
+
+    /// The commands run so far as `program argument …`, oldest first.
+    #[must_use]
+    pub fn ran_lines(&self) -> Vec<String> {
+        self.world.borrow().ran.iter().map(RanCommand::line).collect()
     }
 
     /// What was written to the listener at `host:port`.
