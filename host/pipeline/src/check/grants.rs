@@ -407,7 +407,7 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
 fn single_rules(block: &Value) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for key in ["network", "env", "secrets", "command"] {
+    for key in ["network", "env", "secrets", "git", "command"] {
         for (index, rule) in list(block.get(key)).into_iter().enumerate() {
             rules.push((format!("/{key}/{index}"), json!({ key: [rule] })));
         }
@@ -416,6 +416,10 @@ fn single_rules(block: &Value) -> Vec<(String, Value)> {
         for (index, rule) in list(block.pointer(&format!("/filesystem/{key}"))).into_iter().enumerate() {
             rules.push((format!("/filesystem/{key}/{index}"), json!({ "filesystem": { key: [rule] } })));
         }
+    }
+    // Its keys only mean something together.
+    if let Some(docker) = block.get("docker") {
+        rules.push(("/docker".to_owned(), json!({ "docker": docker })));
     }
     rules
 }
