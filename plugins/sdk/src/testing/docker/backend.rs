@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::HostError;
 use crate::host::{
     BuildResult, BuildSpec, ContainerFacts, ContainerOutput, ContainerSpec, ContainerState, DockerError,
-    EngineFacts, ExecResult, ExecSpec, ImageFacts, Level, LogRange, Login, PruneSpec, Pruned, Published,
-    Usage,
+    EngineFacts, ExecResult, ExecSpec, ImageFacts, Level, LogRange, Login, OutputLine, PruneSpec, Pruned,
+    Published, Usage,
 };
 use crate::testing::backend::Backend;
 use crate::testing::fake::{LogLine, World};
@@ -315,9 +315,21 @@ impl ContainerHandle {
         self.call("container.logs", None, |held, _| {
             let ran = held.facts.started_at.is_some() || held.facts.state != ContainerState::Created;
             let lines = if ran { held.script.output.as_slice() } else { &[] };
-            let kept = range.tail.and_then(|tail| usize::try_from(tail).ok()).unwrap_or(lines.len());
-            let lines = lines[lines.len().saturating_sub(kept)..].to_vec();
-            Ok(ContainerOutput { lines, truncated: false })
+            let late_enough = |line: &&OutputLine| range.since.is_none_or(|since| line.at >= Some(since));
+            let lines: Vec<&OutputLine> = lines.iter().filter(late_enough).collect();
+            let last = range.tail.and_then(|tail| usize::try_from(tail).ok()).unwrap_or(lines.len());
+            let lines = &lines[lines.len().saturating_sub(last)..];
+            let mut room = range.max_bytes.map_or(1 << 20, u64::from);
+            let fits = |line: &&&OutputLine| {
+                let rest = room.checked_sub(line.text.len() as u64 + 1);
+                room = rest.unwrap_or(0);
+                rest.is_some()
+            };
+            let mut kept: Vec<OutputLine> =
+                lines.iter().rev().take_while(fits).map(|&line| line.clone()).collect();
+            kept.reverse();
+            let truncated = kept.len() < lines.len();
+            Ok(ContainerOutput { lines: kept, truncated })
         })
     }
 
@@ -329,7 +341,11 @@ impl ContainerHandle {
     }
 
     pub(crate) fn stats(&self) -> Result<Usage, DockerError> {
-        self.call("container.stats", None, |_, _| Err(DENIED))
+        self.call("container.stats", None, |held, _| {
+            // The engine measures also what does not run: nothing.
+            let runs = held.facts.state == ContainerState::Running;
+            if runs { held.script.usage.clone().ok_or(DENIED) } else { Ok(Usage::default()) }
+        })
     }
 
     pub(crate) fn exec(&self, spec: &ExecSpec) -> Result<ExecResult, DockerError> {

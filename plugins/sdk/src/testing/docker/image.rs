@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::host::{ExecResult, HealthStatus, ImageFacts, OutputLine, OutputStream};
+use crate::host::{ExecResult, HealthStatus, ImageFacts, OutputLine, OutputStream, Usage};
 
 /// What a container does once it is started.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +12,8 @@ pub(super) struct Script {
     pub(super) exits: Option<i64>,
     pub(super) out_of_memory: bool,
     pub(super) output: Vec<OutputLine>,
+    /// What it uses; without it `stats` is denied like all that nobody prepared.
+    pub(super) usage: Option<Usage>,
     /// What each look at it says after a start; the last stays.
     pub(super) health: Vec<HealthStatus>,
     /// Does not end at its stop signal.
@@ -95,6 +97,20 @@ impl FakeImage {
     #[must_use]
     pub fn complains(self, text: &str) -> Self {
         self.writes(OutputStream::Stderr, text)
+    }
+
+    /// Its containers write this line, at its moment.
+    #[must_use]
+    pub fn wrote(mut self, line: OutputLine) -> Self {
+        self.script.output.push(line);
+        self
+    }
+
+    /// Its containers use so much.
+    #[must_use]
+    pub fn uses(mut self, usage: Usage) -> Self {
+        self.script.usage = Some(usage);
+        self
     }
 
     /// What the health probe of its containers says, one look after the other; the last stays.
