@@ -1,10 +1,13 @@
 //! The first-party plugins as components inside the runner: real files, real servers on loopback.
 
+mod command;
 mod formats;
+mod git;
 mod health;
 mod notify;
 mod policy;
 mod reports;
+mod written;
 
 use std::{collections::BTreeMap, fs};
 

@@ -121,6 +121,16 @@ impl GrantSet {
         &self.0
     }
 
+    /// The same with fewer rules: what is left once it is known which of them apply.
+    ///
+    /// # Errors
+    ///
+    /// Every rule of `fewer` that reaches beyond this set. Nothing can be added this way.
+    pub fn narrow(&self, fewer: Requested) -> Result<Self, Vec<GrantError>> {
+        let beyond = self.0.beyond(&fewer);
+        if beyond.is_empty() { Ok(Self(fewer)) } else { Err(beyond) }
+    }
+
     /// A set that grants nothing: for `describe`, and for steps without grants.
     #[must_use]
     pub fn none() -> Self {

@@ -335,6 +335,8 @@ impl Loader {
             time: Arc::clone(&self.shared.time),
             ledger: Arc::new(Ledger::new(limits, Arc::new(Redactor::default()), Box::new(|_| {}))),
             env: Arc::default(),
+            machine: Arc::default(),
+            programs: Arc::default(),
             docker: None,
             owner: Owner::default(),
         });

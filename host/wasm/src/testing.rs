@@ -263,6 +263,7 @@ impl Stage {
                 required: false,
                 outputs: None,
                 grants,
+                narrowed: Vec::new(),
                 limits: self.limits,
                 secrets: self.secrets.keys().cloned().collect(),
                 env: BTreeMap::new(),
@@ -300,9 +301,11 @@ pub(crate) fn observe() -> Call {
         run: RunId::from_parts(0, 0),
         step: StepIndex(0),
         attempt: 1,
+        assignment: None,
         operation: Operation::Observe,
         config: json!({}),
         time: Duration::from_secs(600),
+        mode: runner_engine::ports::Mode::Real,
     }
 }
 

@@ -80,7 +80,8 @@ impl Variables {
     }
 }
 
-fn is_variable_name(text: &str) -> bool {
+/// Whether `text` can be the name of a variable.
+pub(crate) fn is_variable_name(text: &str) -> bool {
     let mut signs = text.chars();
     signs.next().is_some_and(|first| first.is_ascii_alphabetic() || first == '_')
         && signs.all(|sign| sign.is_ascii_alphanumeric() || sign == '_')

@@ -182,6 +182,11 @@ impl PathPattern {
         !self.segments.iter().any(|segment| segment.contains('*'))
     }
 
+    /// Whether `path` (relative, with `/`) is one that this stands for.
+    pub(crate) fn covers(&self, path: &str) -> bool {
+        clean(path).is_ok_and(|names| self.matches(&names))
+    }
+
     fn matches(&self, path: &[&str]) -> bool {
         let mut pattern: Vec<&str> = self.segments.iter().map(String::as_str).collect();
         if self.directory {
@@ -190,7 +195,8 @@ impl PathPattern {
         segments_match(&pattern, path)
     }
 
-    fn contains(&self, narrow: &Self) -> bool {
+    /// Whether everything `narrow` stands for is something that this stands for too.
+    pub(crate) fn contains(&self, narrow: &Self) -> bool {
         let mut path: Vec<&str> = narrow.segments.iter().map(String::as_str).collect();
         if narrow.directory {
             if !self.directory && self.segments.last().is_none_or(|last| last != "**") {

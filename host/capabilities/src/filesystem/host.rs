@@ -34,9 +34,20 @@ impl files::Host for Context {
 
     async fn write(&mut self, path: String, data: Vec<u8>) -> Result<Result<(), HostError>> {
         let (booking, length) = (self.book(Access::Write, &path), data.len());
+        if booking.is_some() && self.ledger.instead(|| format!("write `{path}` ({length} bytes)")) {
+            let counted = self.charge();
+            return Ok(self.answer(counted));
+        }
         let written = self.with_tree(move |tree, grant| tree.write(grant, &path, &data)).await;
         self.count(booking, &written, |meter, ()| meter.sent(length));
         Ok(self.answer(written))
+    }
+
+    async fn remove(&mut self, path: String) -> Result<Result<bool, HostError>> {
+        let booking = self.book(Access::Write, &path);
+        let removed = self.with_tree(move |tree, grant| tree.remove(grant, &path)).await;
+        self.count(booking, &removed, |_, _| {});
+        Ok(self.answer(removed))
     }
 
     async fn list_dir(&mut self, path: String) -> Result<Result<Vec<DirEntry>, HostError>> {

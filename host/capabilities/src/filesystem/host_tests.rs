@@ -46,6 +46,10 @@ async fn write(context: &mut Context, path: &str, data: &str) -> Result<(), Host
     context.write(path.to_owned(), data.as_bytes().to_vec()).await.unwrap()
 }
 
+async fn remove(context: &mut Context, path: &str) -> Result<bool, HostError> {
+    context.remove(path.to_owned()).await.unwrap()
+}
+
 fn unavailable<T>(text: &str) -> Result<T, HostError> {
     Err(HostError::Unavailable(text.to_owned()))
 }
@@ -168,6 +172,42 @@ async fn writing_over_a_link_replaces_the_link() {
     assert_eq!(write(&mut context, "out/link", "new").await, Ok(()));
     let expected = [("in/a.txt", "a"), ("out/link", "new"), ("private.txt", "private")];
     assert_eq!(world(&root), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+}
+
+#[tokio::test]
+async fn a_file_is_removed_once_and_a_link_without_what_it_leads_to() {
+    let place = place();
+    let root = place.path().join("root");
+    fs::write(root.join("out/b.txt"), "b").unwrap();
+    symlink("../private.txt", root.join("out/link")).unwrap();
+    let mut context = context(&place, json!({ "read": ["in/"], "write": ["out/"] }));
+    assert_eq!(remove(&mut context, "out/b.txt").await, Ok(true));
+    assert_eq!(remove(&mut context, "out/b.txt").await, Ok(false));
+    assert_eq!(remove(&mut context, "out/link").await, Ok(true));
+    assert_eq!(remove(&mut context, "out/").await, invalid("`out/` is a directory"));
+    assert_eq!(
+        remove(&mut context, "out/none/x").await,
+        unavailable("`out/none/x`: no such file or directory")
+    );
+    let expected = [("in/a.txt", "a"), ("private.txt", "private")];
+    assert_eq!(world(&root), expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+}
+
+#[tokio::test]
+async fn what_may_not_be_written_is_not_removed() {
+    let place = place();
+    let root = place.path().join("root");
+    symlink("../in", root.join("out/in")).unwrap();
+    symlink(place.path(), root.join("out/away")).unwrap();
+    let before = world(&root);
+    let mut context = context(&place, json!({ "read": ["in/"], "write": ["out/"] }));
+    for path in
+        ["in/a.txt", "private.txt", "../secret", "out/in/a.txt", "out/away/secret", "out/../private.txt"]
+    {
+        assert_eq!(remove(&mut context, path).await, Err(HostError::Denied), "{path}");
+    }
+    assert_eq!(world(&root), before);
+    assert_eq!(fs::read_to_string(place.path().join("secret")).unwrap(), "secret");
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ const MAX_ENTRIES: usize = 10_000;
 /// The directory that the paths of a pipeline start from.
 pub struct Tree {
     directory: Dir,
+    /// The same, absolute and without links.
+    path: PathBuf,
 }
 
 /// What a path is.
@@ -47,6 +49,13 @@ pub(crate) struct Facts {
     pub(super) modified: u64,
 }
 
+/// A name in a directory.
+struct Place {
+    parent: OwnedFd,
+    name: PathBuf,
+    is_there: bool,
+}
+
 impl Tree {
     /// Opens `path`, an absolute path of the host.
     ///
@@ -54,7 +63,13 @@ impl Tree {
     ///
     /// It is not a directory that can be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { directory: Dir::open_ambient_dir(path, ambient_authority())? })
+        let path = path.canonicalize()?;
+        Ok(Self { directory: Dir::open_ambient_dir(&path, ambient_authority())?, path })
+    }
+
+    /// The directory's path, absolute and without links: for what can only be told a path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The whole file, if it has at most `most` bytes.
@@ -98,22 +113,43 @@ impl Tree {
         path: &str,
         fill: impl FnOnce(&mut File) -> io::Result<()>,
     ) -> Result<(), Problem> {
+        let Place { parent, name, .. } = self.place(grant, path)?;
+        replace(&parent, &name, fill).map_err(|error| problem(path, &error))
+    }
+
+    /// Removes a file, or a link. True if it was there.
+    pub(super) fn remove(&self, grant: &FilesystemGrant, path: &str) -> Result<bool, Problem> {
+        let Place { parent, name, is_there } = self.place(grant, path)?;
+        if !is_there {
+            return Ok(false);
+        }
+        match unlinkat(&parent, &name, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(error) => Err(problem(path, &error.into())),
+        }
+    }
+
+    /// Where a file is to be written or removed: its directory must be there, granted as written and as it really is; of
+    /// its own name only a file or a link may be there.
+    fn place(&self, grant: &FilesystemGrant, path: &str) -> Result<Place, Problem> {
         grant.covers(Access::Write, path)?;
         let written = Path::new(path);
         let Some(Component::Normal(name)) = written.components().next_back() else {
             return Err(Problem::Invalid(format!("`{path}` is a directory")));
         };
+        let name = PathBuf::from(name);
         let above = written.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let real = self.resolve(path, above)?.join(name);
+        let real = self.resolve(path, above)?.join(&name);
         covers_real(grant, Access::Write, path, &real)?;
         let (parent, _) = self.parent(&real).map_err(|error| problem(path, &error))?;
-        match facts_of_link_at(&parent, Path::new(name)) {
-            Ok(FileType::Directory) => return Err(Problem::Invalid(format!("`{path}` is a directory"))),
-            Ok(FileType::RegularFile | FileType::Symlink) | Err(Errno::NOENT) => {}
-            Ok(_) => return Err(Problem::Invalid(format!("`{path}` is not a regular file"))),
-            Err(error) => return Err(problem(path, &error.into())),
+        match facts_of_link_at(&parent, &name) {
+            Ok(FileType::Directory) => Err(Problem::Invalid(format!("`{path}` is a directory"))),
+            Ok(FileType::RegularFile | FileType::Symlink) => Ok(Place { parent, name, is_there: true }),
+            Err(Errno::NOENT) => Ok(Place { parent, name, is_there: false }),
+            Ok(_) => Err(Problem::Invalid(format!("`{path}` is not a regular file"))),
+            Err(error) => Err(problem(path, &error.into())),
         }
-        replace(&parent, Path::new(name), fill).map_err(|error| problem(path, &error))
     }
 
     /// The names in a directory, sorted, and what each is. A link is what it leads to if that is granted.
@@ -169,14 +205,32 @@ impl Tree {
         }
     }
 
-    /// Where a granted directory really is, as a path below the pipeline's directory, and that directory opened.
+    /// A granted directory, opened.
     pub(crate) fn granted_directory(&self, path: &Path) -> io::Result<OwnedFd> {
+        self.real_directory(path).map(|(_, opened)| opened)
+    }
+
+    /// Where a directory really is, as a path below the pipeline's directory, and that directory opened.
+    pub(crate) fn real_directory(&self, path: &Path) -> io::Result<(PathBuf, OwnedFd)> {
         let real = self.directory.canonicalize(path)?;
         let (parent, name) = self.parent(&real)?;
-        match name {
-            None => Ok(parent),
-            Some(name) => Ok(open_directory(&parent, &name)?),
+        let opened = match name {
+            None => parent,
+            Some(name) => open_directory(&parent, &name)?,
+        };
+        Ok((real, opened))
+    }
+
+    /// Whether `path`, an absolute path of the host without links, lies in this directory.
+    pub(crate) fn holds(&self, path: &Path) -> io::Result<bool> {
+        let own = rustix::fs::fstat(&self.directory)?;
+        for above in path.ancestors() {
+            let found = rustix::fs::stat(above)?;
+            if (found.st_dev, found.st_ino) == (own.st_dev, own.st_ino) {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     fn is_missing(&self, path: &str) -> bool {
@@ -184,7 +238,12 @@ impl Tree {
     }
 
     /// Where `path` leads; granted both as written and as it is.
-    pub(super) fn real_path(&self, grant: &FilesystemGrant, access: Access, path: &str) -> Result<PathBuf, Problem> {
+    pub(super) fn real_path(
+        &self,
+        grant: &FilesystemGrant,
+        access: Access,
+        path: &str,
+    ) -> Result<PathBuf, Problem> {
         grant.covers(access, path)?;
         let real = self.resolve(path, Path::new(if path.is_empty() { "." } else { path }))?;
         covers_real(grant, access, path, &real)?;
@@ -220,7 +279,12 @@ impl Tree {
     }
 }
 
-pub(super) fn covers_real(grant: &FilesystemGrant, access: Access, path: &str, real: &Path) -> Result<(), Problem> {
+pub(super) fn covers_real(
+    grant: &FilesystemGrant,
+    access: Access,
+    path: &str,
+    real: &Path,
+) -> Result<(), Problem> {
     let text = real
         .to_str()
         .ok_or_else(|| Problem::Invalid(format!("`{path}` leads to a name that is not text")))?;
@@ -279,11 +343,7 @@ fn facts_at(parent: &OwnedFd, name: &Path) -> io::Result<Facts> {
 }
 
 /// Writes a temporary file beside `name` and renames it over.
-fn replace(
-    parent: &OwnedFd,
-    name: &Path,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
+fn replace(parent: &OwnedFd, name: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let mode = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {

@@ -1,13 +1,14 @@
 //! What serves the host calls of one plugin call.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, clock::Time, docker::Engine, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables,
+    filesystem::Tree, git::SSH, network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -34,6 +35,10 @@ pub struct Surroundings {
     pub ledger: Arc<Ledger>,
     /// The environment that a WASI guest sees: the step's `env` and the granted variables of the host.
     pub env: Arc<Variables>,
+    /// The machine that the step works on: that of its target, or this one.
+    pub machine: Arc<Machine>,
+    /// What programs are given of this machine.
+    pub programs: Arc<Programs>,
     /// The Docker Engine of the step; none for a call without one.
     pub docker: Option<Arc<Engine>>,
     /// Who answers for what the call creates.
@@ -62,10 +67,14 @@ pub struct Context {
     pub(crate) time: Arc<dyn Time>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) env: Arc<Variables>,
+    pub(crate) machine: Arc<Machine>,
+    pub(crate) programs: Arc<Programs>,
     pub(crate) docker: Option<Arc<Engine>>,
     pub(crate) owner: Owner,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
+    /// The system's client for git over ssh.
+    pub(crate) ssh: PathBuf,
     pub(super) wasi: Option<Box<Wasi>>,
 }
 
@@ -73,8 +82,21 @@ impl Context {
     /// A context for one call. WASI is added by [`Context::with_wasi`] for components that want it.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env, docker, owner } =
-            surroundings;
+        let Surroundings {
+            grants,
+            limits,
+            deadline,
+            tree,
+            secrets,
+            dialer,
+            time,
+            ledger,
+            env,
+            machine,
+            programs,
+            docker,
+            owner,
+        } = surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {
@@ -87,10 +109,13 @@ impl Context {
             time,
             ledger,
             env,
+            machine,
+            programs,
             docker,
             owner,
             table,
             connections: 0,
+            ssh: PathBuf::from(SSH),
             wasi: None,
         }
     }

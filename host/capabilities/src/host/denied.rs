@@ -28,7 +28,7 @@ impl HasData for Denying {
 pub(crate) struct Denied<'a>(pub(crate) &'a mut Context);
 
 impl Denied<'_> {
-    fn refuse<T>(&self, refusal: Refusal) -> Result<Result<T, HostError>> {
+    pub(crate) fn refuse<T>(&self, refusal: Refusal) -> Result<Result<T, HostError>> {
         let denied = self.0.charge().and_then(|()| Err(Problem::Denied(Box::new(refusal))));
         Ok(self.0.answer(denied))
     }
@@ -42,7 +42,7 @@ impl Denied<'_> {
 }
 
 /// Cannot happen while grants and linker agree; if they ever do not, the answer is still no.
-fn not_linked(capability: Capability, request: String) -> Refusal {
+pub(crate) fn not_linked(capability: Capability, request: String) -> Refusal {
     Refusal { capability, request, message: "this step is not granted it".to_owned(), grant: None }
 }
 
@@ -106,6 +106,10 @@ impl files::Host for Denied<'_> {
     }
 
     async fn write(&mut self, path: String, _data: Vec<u8>) -> Result<Result<(), HostError>> {
+        self.file(Access::Write, &path)
+    }
+
+    async fn remove(&mut self, path: String) -> Result<Result<bool, HostError>> {
         self.file(Access::Write, &path)
     }
 

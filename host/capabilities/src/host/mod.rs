@@ -23,6 +23,7 @@ mod wasi;
 mod wasi_opens;
 
 pub use context::{Context, Owner, Surroundings};
+pub(crate) use denied::{Denied, not_linked};
 pub(crate) use ledger::{Booking, Meter};
 pub use ledger::{CallsSpent, Ledger, Record};
 pub use link::{HasContext, link, link_wasi};

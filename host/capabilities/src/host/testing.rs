@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types::HostError};
 use crate::{
-    Limits, Policy, Requested, admit,
+    Limits, Machine, Policy, Requested, admit,
     clock::Time,
+    command::Programs,
     docker::Engine,
     env::Variables,
     filesystem::Tree,
@@ -54,6 +55,8 @@ pub(crate) struct Builder {
     roots: RootCertStore,
     deadline: Duration,
     env: Variables,
+    machine: Machine,
+    programs: Programs,
     policy: Policy,
     docker: Option<Arc<Engine>>,
 }
@@ -69,6 +72,8 @@ impl Builder {
             roots: RootCertStore::empty(),
             deadline: Duration::from_secs(20),
             env: Variables::default(),
+            machine: Machine::default(),
+            programs: Programs::default(),
             policy: Policy::unrestricted(),
             docker: None,
         }
@@ -104,6 +109,16 @@ impl Builder {
         self
     }
 
+    pub(crate) fn machine(mut self, machine: Machine) -> Self {
+        self.machine = machine;
+        self
+    }
+
+    pub(crate) fn programs(mut self, programs: Programs) -> Self {
+        self.programs = programs;
+        self
+    }
+
     pub(crate) fn policy(mut self, policy: &Value) -> Self {
         self.policy = Policy::parse(policy).unwrap();
         self
@@ -132,6 +147,8 @@ impl Builder {
             time: Arc::new(Noon),
             ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
             env: Arc::new(self.env),
+            machine: Arc::new(self.machine),
+            programs: Arc::new(self.programs),
             docker: self.docker,
             owner: Owner { run: "RUN".to_owned(), step: "step".to_owned(), plugin: "plugin".to_owned() },
         })

@@ -94,6 +94,16 @@ impl<'a> Files<'a> {
             .map_err(|error| Failure::of_call(format_args!("write `{path}`"), error))
     }
 
+    /// Removes a file; a symbolic link is removed, not followed. True if it was there.
+    ///
+    /// # Errors
+    ///
+    /// [`Denied`](crate::FailureKind::Denied) where it could not be written either,
+    /// [`Unavailable`](crate::FailureKind::Unavailable) when it cannot be removed.
+    pub fn remove(&self, path: &str) -> Result<bool, Failure> {
+        self.backend.remove(path).map_err(|error| Failure::of_call(format_args!("remove `{path}`"), error))
+    }
+
     /// Lists a directory, sorted by name.
     ///
     /// # Errors
@@ -128,6 +138,22 @@ mod tests {
         assert_eq!(
             host.files().read_at_most("a", 4),
             Err(Failure::new(FailureKind::BudgetExceeded, "read `a`: file is longer than 4 bytes")),
+        );
+    }
+
+    #[test]
+    fn a_removed_file_is_gone() {
+        let fake = FakeHost::new().file("a", "1").file_error("secret", HostError::Denied);
+        let host = fake.host();
+
+        assert_eq!((host.files().remove("a"), host.files().remove("a")), (Ok(true), Ok(false)));
+        assert_eq!(fake.content("a"), None);
+        assert_eq!(
+            host.files().remove("secret"),
+            Err(Failure::new(
+                FailureKind::Denied,
+                "remove `secret`: denied, no grant of this step covers it"
+            )),
         );
     }
 

@@ -2,7 +2,12 @@
 //!
 //! What a plugin never calls is not linked, and so not imported. Nothing here may call more than its own import.
 
+mod git;
+
 use std::time::Duration;
+
+use super::command::{Completion, Ending, Invocation, SecretVariable};
+pub(super) use git::RepositoryHandle;
 
 pub(crate) use super::docker::imports::ContainerHandle;
 use super::files::{DirEntry, FileKind, Metadata};
@@ -10,7 +15,9 @@ use super::http::{Outgoing, Response, SecretHeader};
 use super::log::Level;
 use super::tcp::TlsFacts;
 use crate::HostError;
-use crate::component::capabilities::runner::plugin::{clock, files, http, log, reveal, secrets, tcp};
+use crate::component::capabilities::runner::plugin::{
+    clock, command, files, http, log, reveal, secrets, tcp,
+};
 
 /// The imports of this component.
 #[derive(Debug, Clone)]
@@ -49,6 +56,10 @@ impl Backend {
 
     pub(super) fn write(&self, path: &str, data: &[u8]) -> Result<(), HostError> {
         Ok(files::write(path, data)?)
+    }
+
+    pub(super) fn remove(&self, path: &str) -> Result<bool, HostError> {
+        Ok(files::remove(path)?)
     }
 
     pub(super) fn list_dir(&self, path: &str) -> Result<Vec<DirEntry>, HostError> {
@@ -96,6 +107,40 @@ impl Backend {
             body: response.body,
             elapsed: Duration::from_micros(response.elapsed_us),
             tried: String::new(),
+        })
+    }
+
+    pub(super) fn run(
+        &self,
+        invocation: Invocation,
+        secrets: &[SecretVariable<'_>],
+    ) -> Result<Completion, HostError> {
+        let variable = |(name, value)| command::Variable { name, value };
+        let completion = command::run(&command::Invocation {
+            program: invocation.program,
+            args: invocation.args,
+            env: invocation.env.into_iter().map(variable).collect(),
+            secret_env: secrets
+                .iter()
+                .map(|variable| command::SecretVariable {
+                    name: variable.name.clone(),
+                    value: &variable.value.handle.0,
+                })
+                .collect(),
+            stdin: invocation.stdin,
+            directory: invocation.directory,
+            timeout_ms: invocation.timeout_ms,
+            max_bytes: invocation.max_bytes,
+        })?;
+        Ok(Completion {
+            ending: match completion.ending {
+                command::Ending::Exited(code) => Ending::Exited(code),
+                command::Ending::Signalled(signal) => Ending::Signalled(signal),
+            },
+            stdout: completion.stdout,
+            stderr: completion.stderr,
+            truncated: completion.truncated,
+            elapsed: Duration::from_micros(completion.elapsed_us),
         })
     }
 

@@ -5,11 +5,13 @@
 //! backend is the imports themselves. On every other target it is the fake host of a test.
 
 mod clock;
+mod command;
 mod docker;
 mod encoding;
 mod files;
 #[cfg(feature = "glob")]
 mod find;
+mod git;
 mod http;
 mod log;
 mod secrets;
@@ -24,6 +26,7 @@ use imports as backend;
 use crate::testing::backend;
 
 pub use clock::Clock;
+pub use command::{Command, Completion, Ending};
 pub use docker::{
     BuildProblem, BuildResult, BuildSpec, Container, ContainerFacts, ContainerOutput, ContainerSpec,
     ContainerState, Docker, DockerError, DockerFailure, EngineFacts, ExecResult, ExecSpec, HealthCommand,
@@ -31,11 +34,17 @@ pub use docker::{
     Port, Privilege, PruneSpec, Pruned, Published, Restart, Usage,
 };
 pub use files::{DirEntry, FileKind, Files, Metadata};
+pub use git::{
+    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, RemoteRef, Repository, Signature,
+    StatusEntry, TagFacts, TreeEntry, Verification, short_id,
+};
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};
 pub use secrets::Secret;
 pub use tcp::{Connection, Tcp, TlsFacts};
 
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use command::{Invocation, SecretVariable};
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use http::{Outgoing, SecretHeader};
 
@@ -76,6 +85,18 @@ impl Host {
     #[must_use]
     pub fn tcp(&self) -> Tcp<'_> {
         Tcp::new(&self.backend)
+    }
+
+    /// A program of this machine, or of the step's target: which one is said by the grant. Needs `command` in the grants:
+    /// the program, and its arguments.
+    pub fn command<'s>(&self, program: impl Into<String>) -> Command<'_, 's> {
+        Command::new(&self.backend, program.into())
+    }
+
+    /// Git repositories. Needs `git` in the grants: the repository, and a verb for each thing that is done.
+    #[must_use]
+    pub fn git(&self) -> Git<'_> {
+        Git::new(&self.backend)
     }
 
     /// The Docker Engine of the step's target, or the machine's own. Needs `docker` in the grants.

@@ -10,9 +10,13 @@ use sha2::Sha256;
 
 pub(crate) use super::docker::ContainerHandle;
 use super::fake::{LogLine, World};
-use super::{Answer, SentRequest};
+pub(crate) use super::git::RepositoryHandle;
+use super::{Answer, Exit, RanCommand, SentRequest};
 use crate::HostError;
-use crate::host::{DirEntry, FileKind, Level, Metadata, Outgoing, Response, SecretHeader, TlsFacts};
+use crate::host::{
+    Completion, DirEntry, FileKind, GitReason, Invocation, Level, Metadata, Outgoing, Response, SecretHeader,
+    SecretVariable, TlsFacts,
+};
 
 /// A world to act on.
 #[derive(Debug, Clone)]
@@ -64,6 +68,14 @@ impl Backend {
         }
         world.files.insert(path.to_owned(), Ok(data.to_vec()));
         Ok(())
+    }
+
+    pub(crate) fn remove(&self, path: &str) -> Result<bool, HostError> {
+        let mut world = self.world.borrow_mut();
+        if let Some(Err(error)) = world.files.get(path) {
+            return Err(error.clone());
+        }
+        Ok(world.files.remove(path).is_some())
     }
 
     pub(crate) fn list_dir(&self, path: &str) -> Result<Vec<DirEntry>, HostError> {
@@ -138,6 +150,30 @@ impl Backend {
         answer
     }
 
+    pub(crate) fn run(
+        &self,
+        invocation: Invocation,
+        secrets: &[SecretVariable<'_>],
+    ) -> Result<Completion, HostError> {
+        let Invocation { program, args, mut env, stdin, directory, timeout_ms, max_bytes } = invocation;
+        for variable in secrets {
+            env.push((variable.name.clone(), variable.value.handle.value.clone()));
+        }
+        let ran = RanCommand { program, args, env, stdin, directory, timeout_ms, max_bytes };
+        let line = ran.line();
+        let mut world = self.world.borrow_mut();
+        world.ran.push(ran);
+        let prepared = world.commands.get_mut(&line).and_then(|prepared| prepared.pop_front());
+        let completion = prepared.unwrap_or_else(|| Exit::error(HostError::Denied)).0?;
+        Ok(within(completion, max_bytes.unwrap_or(1024 * 1024)))
+    }
+
+    pub(crate) fn open_repository(&self, path: &str) -> Result<RepositoryHandle, GitReason> {
+        let world = self.world.borrow();
+        let prepared = world.repositories.get(path).ok_or(GitReason::Host(HostError::Denied))?;
+        Ok(prepared.clone()?.opened())
+    }
+
     pub(crate) fn connect(
         &self,
         host: &str,
@@ -152,6 +188,15 @@ impl Backend {
     }
 }
 
+/// What there is room for, as the real host cuts it off.
+fn within(mut completion: Completion, limit: u32) -> Completion {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    completion.truncated |= completion.stdout.len() + completion.stderr.len() > limit;
+    completion.stdout.truncate(limit);
+    completion.stderr.truncate(limit - completion.stdout.len());
+    completion
+}
+
 /// A secret of the world.
 pub(crate) struct SecretHandle {
     pub(super) value: String,
@@ -159,6 +204,11 @@ pub(crate) struct SecretHandle {
 }
 
 impl SecretHandle {
+    /// What the host itself puts where it is needed.
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
     pub(crate) fn hmac_sha256(&self, data: &[u8]) -> Vec<u8> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.value.as_bytes()).expect("HMAC takes a key of any length");

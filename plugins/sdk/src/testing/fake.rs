@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::{Answer, Conversation, Engine, SentRequest};
+use super::{Answer, Conversation, Engine, Exit, FakeRepository, RanCommand, SentRequest};
 use crate::HostError;
-use crate::host::{Host, Level};
+use crate::host::{GitReason, Host, Level};
 
 /// A host whose files, servers, secrets and clock are those that a test says.
 ///
@@ -49,11 +49,14 @@ pub(super) struct World {
     pub(super) answers: BTreeMap<String, VecDeque<Answer>>,
     pub(super) server: Option<Box<Server>>,
     pub(super) listeners: BTreeMap<String, Conversation>,
+    pub(super) repositories: BTreeMap<String, Result<FakeRepository, GitReason>>,
     pub(super) docker: Option<Engine>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) revealable: bool,
     pub(super) now: Duration,
     pub(super) sent: Vec<SentRequest>,
+    pub(super) commands: BTreeMap<String, VecDeque<Exit>>,
+    pub(super) ran: Vec<RanCommand>,
     pub(super) log: Vec<LogLine>,
 }
 
@@ -113,10 +116,31 @@ impl FakeHost {
         self
     }
 
+    /// Prepares how one run of `program argument …` ends. Several for the same command are given in this order, each once.
+    #[must_use]
+    pub fn command(self, line: &str, exit: Exit) -> Self {
+        self.world.borrow_mut().commands.entry(line.to_owned()).or_default().push_back(exit);
+        self
+    }
+
     /// Something listens at `host:port`.
     #[must_use]
     pub fn listener(self, address: &str, conversation: Conversation) -> Self {
         self.world.borrow_mut().listeners.insert(address.to_owned(), conversation);
+        self
+    }
+
+    /// Puts a repository there, and grants every verb that it does not deny itself.
+    #[must_use]
+    pub fn repository(self, path: &str, repository: &FakeRepository) -> Self {
+        self.world.borrow_mut().repositories.insert(path.to_owned(), Ok(repository.clone()));
+        self
+    }
+
+    /// Opening this path as a repository fails.
+    #[must_use]
+    pub fn repository_error(self, path: &str, reason: GitReason) -> Self {
+        self.world.borrow_mut().repositories.insert(path.to_owned(), Err(reason));
         self
     }
 
@@ -158,6 +182,18 @@ impl FakeHost {
     #[must_use]
     pub fn sent_lines(&self) -> Vec<String> {
         self.world.borrow().sent.iter().map(SentRequest::line).collect()
+    }
+
+    /// The commands run so far, oldest first, also those that were denied.
+    #[must_use]
+    pub fn ran(&self) -> Vec<RanCommand> {
+        self.world.borrow().ran.clone()
+    }
+
+    /// The commands run so far as `program argument …`, oldest first.
+    #[must_use]
+    pub fn ran_lines(&self) -> Vec<String> {
+        self.world.borrow().ran.iter().map(RanCommand::line).collect()
     }
 
     /// What was written to the listener at `host:port`.

@@ -6,8 +6,10 @@
 //! gives it.
 
 mod calls;
+mod command;
 mod docker;
 mod fake;
+mod git;
 mod http;
 mod tcp;
 
@@ -17,7 +19,9 @@ pub use calls::{
     apply, capture, capture_action, evaluate, notify, observe, probe, request, restore, restore_action,
     switch,
 };
+pub use command::{Exit, RanCommand};
 pub use docker::{Engine, FakeContainer, FakeImage};
 pub use fake::{FakeHost, LogLine};
+pub use git::FakeRepository;
 pub use http::{Answer, SentRequest};
 pub use tcp::Conversation;

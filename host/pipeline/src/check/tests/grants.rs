@@ -163,7 +163,7 @@ fn rules_that_cannot_be_read_are_shown_at_their_place() {
       help: for example `filesystem: { read: [requirements.txt, docker/], write: [reports/] }`
     unknown-key p.yaml:9:7: unknown capability `netwrk`
       at `netwrk`
-      help: known: network, filesystem, env, secrets
+      help: known: network, filesystem, env, secrets, docker, git, command
     limit p.yaml:10:23: expected a size such as `512KiB` or `64MiB`, found `"lots"`
       at `lots`
     unknown-key p.yaml:10:29: unknown limit `tim`; known: memory, time, fuel, output, calls
@@ -196,16 +196,16 @@ fn grants_see_inputs_and_in_a_step_its_matrix() {
     assert_snapshot!(plugin(&[Capability::Http], text).check(), @"
     not-visible p.yaml:5:67: `matrix` cannot be used in the grants of a plugin
       at `matrix.host`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     not-visible p.yaml:5:101: `env` cannot be used in the grants of a plugin
       at `env.A`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     unknown-input p.yaml:5:129: there is no input `x`
       at `inputs.x`
       help: there are no inputs
     not-visible p.yaml:6:86: `steps` cannot be used in the grants of a step
       at `steps.a.result`
-      help: what can be used there: `inputs`, `matrix`
+      help: what can be used there: `inputs`, `matrix`, `target`
     exit 6
     ");
 }
@@ -219,5 +219,41 @@ fn a_matrix_value_that_could_widen_a_grant_is_refused() {
       note: a value in a grant holds letters, digits, `.`, `-` and `_` only: anything else could widen the rule
       help: write the rule out, or choose another value
     exit 7
+    ");
+}
+
+#[test]
+fn a_command_grant_is_held_against_the_policy_and_against_what_is_imported() {
+    let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { command: [{ program: kubectl, args: [get, '*'] }, { program: helm }] } }\nsteps: { a: { uses: p, grants: { command: [{ program: kubectl, args: ['**'] }] } } }\n";
+    let policy = json!({ "version": 1, "grants": { "command": [{ "program": "kubectl", "args": ["**"] }] } });
+    assert_snapshot!(plugin(&[Capability::Command], text).policy(policy).check(), @"
+    policy p.yaml:4:91: command `helm`: the operator's policy does not allow it
+      at `{ program: helm }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
+    wider-grant p.yaml:5:44: command `kubectl **` is more than the plugin `p` is granted
+      at `{ program: kubectl, args: ['**'] }`
+      at `grants` p.yaml:4:31 the grants of the plugin
+      note: the grants of a step may only narrow those of its plugin
+      help: add the rule to the plugin, or remove it here
+    exit 7
+    ");
+    assert_snapshot!(plugin(&[Capability::Http], "plugins: { p: { source: 'file:p.wasm', grants: { network: [], command: [{ program: helm }] } } }\nsteps: { a: { uses: p } }\n").check(), @"
+    unused-grant p.yaml:3:72: `some-gate` can never use `command`
+      at `[{ program: helm }]`
+      note: the component does not import `runner:plugin/command` (read from the component itself)
+      help: remove the grant
+    exit 7
+    ");
+}
+
+#[test]
+fn a_shell_that_a_plugin_may_fill_in_is_warned_of() {
+    let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { command: [{ program: sh, args: [-c, '*'] }, { program: sh, args: [deploy.sh] }] } }\nsteps: { a: { uses: p } }\n";
+    assert_snapshot!(plugin(&[Capability::Command], text).check(), @"
+    warning open-ended-command p.yaml:4:51: `sh -c *` allows nearly anything
+      at `{ program: sh, args: [-c, '*'] }`
+      note: the program does what its arguments say, and a `*` lets the plugin say it
+      help: write the arguments in full, or name the program that is meant
     ");
 }

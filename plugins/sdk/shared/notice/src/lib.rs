@@ -13,7 +13,6 @@
 //! Never here: state. A plugin is fresh for each call, so there is one message for each event; what belongs
 //! together is told to the receiver by [`key`].
 
-mod bounds;
 mod cut;
 mod delivery;
 mod fact;

@@ -6,9 +6,6 @@
 //! it. Where this reader and the engine's could see different things (a brace in a tag, a quote that is never closed) it
 //! takes the rest for a part of the tag, which only makes it heavier.
 
-/// Longest template, in bytes.
-const LONGEST: usize = 16 * 1024;
-
 /// Most that may hang on one place of a template. Each form was tried in the sandbox up to it, alone and in others.
 const HEAVIEST: usize = 100;
 
@@ -17,10 +14,15 @@ const BRACKET: usize = 6;
 /// An open block.
 const BLOCK: usize = 6;
 
-/// Refuses a template that the engine would need too much of the stack for, or that uses what messages have no use for.
-pub(crate) fn check(template: &str) -> Result<(), String> {
-    if template.len() > LONGEST {
-        return Err(format!("it has {} bytes; {LONGEST} are the most", template.len()));
+/// Refuses a template that is longer than `longest` bytes, that the engine would need too much of the stack for, or that
+/// uses statements other than `if` and `for`.
+///
+/// # Errors
+///
+/// Why, as the end of a sentence that begins with its name.
+pub fn weigh(template: &str, longest: usize) -> Result<(), String> {
+    if template.len() > longest {
+        return Err(format!("it has {} bytes; {longest} are the most", template.len()));
     }
     let mut open: Vec<usize> = Vec::new();
     let mut rest = template;
@@ -116,6 +118,10 @@ impl<'t> Tag<'t> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(template: &str) -> Result<(), String> {
+        weigh(template, 16 * 1024)
+    }
 
     const TOO_DEEP: &str = "line 1 is nested too deep, or a chain that is too long";
 
