@@ -36,21 +36,46 @@ pub fn wait(
     goal: Goal,
     timeout: Duration,
 ) -> Result<ContainerFacts, Failure> {
+    poll(host, container, wanted(goal), timeout, |facts| Ok(judge(facts, goal)))
+}
+
+/// Waits until `container` runs and `probe` says so too. `what` it is then, stands in messages: `ready`.
+///
+/// # Errors
+///
+/// As [`wait`], and those of `probe`.
+pub fn wait_until(
+    host: &Host,
+    container: &Container,
+    what: &str,
+    timeout: Duration,
+    mut probe: impl FnMut() -> Result<bool, Failure>,
+) -> Result<ContainerFacts, Failure> {
+    poll(host, container, what, timeout, |facts| match judge(facts, Goal::Running) {
+        Judgement::Ready if probe()? => Ok(Judgement::Ready),
+        Judgement::Ready => Ok(Judgement::NotYet("running")),
+        other @ (Judgement::NotYet(_) | Judgement::Never(_)) => Ok(other),
+    })
+}
+
+fn poll(
+    host: &Host,
+    container: &Container,
+    wanted: &str,
+    timeout: Duration,
+    mut look: impl FnMut(&ContainerFacts) -> Result<Judgement, Failure>,
+) -> Result<ContainerFacts, Failure> {
     let began = host.clock().monotonic();
     loop {
         let facts = container.inspect()?;
-        match judge(&facts, goal) {
+        match look(&facts)? {
             Judgement::Ready => return Ok(facts),
             Judgement::Never(failure) => return Err(failure),
             Judgement::NotYet(what) => {
                 let waited = host.clock().monotonic().saturating_sub(began);
                 if waited >= timeout {
-                    let message = format!(
-                        "container `{}` is {what} after {}, not {}",
-                        facts.name,
-                        Length::of_ms(milliseconds(timeout)),
-                        wanted(goal),
-                    );
+                    let after = Length::of_ms(milliseconds(timeout));
+                    let message = format!("container `{}` is {what} after {after}, not {wanted}", facts.name);
                     return Err(Failure::new(FailureKind::TimedOut, message));
                 }
                 host.clock().sleep(PAUSE.min(timeout.saturating_sub(waited)));
@@ -193,6 +218,26 @@ mod tests {
             judge(&facts, Goal::Healthy),
             never("container `web` is unhealthy by its own probe: redis: connection refused"),
         );
+    }
+
+    #[test]
+    fn a_probe_of_ones_own_is_asked_while_it_runs() {
+        let image = FakeImage::new("web:1").exits_after(3, 2);
+        let fake =
+            FakeHost::new().docker(Engine::new().image(image).container(FakeContainer::new("web", "web:1")));
+        let host = fake.host();
+        let web = host.docker().find_container("web").unwrap().unwrap();
+        let mut asked = 0;
+        let mut at_the = |time| {
+            wait_until(&host, &web, "ready", Duration::from_secs(1), || {
+                asked += 1;
+                Ok(asked == time)
+            })
+            .map(|facts| facts.name)
+        };
+
+        assert_eq!(at_the(2), Ok("web".to_owned()));
+        assert_eq!(at_the(9), Err(Failure::unavailable("container `web` has ended with exit code 2")));
     }
 
     #[test]

@@ -32,6 +32,26 @@ impl Tags {
         Ok(Self(captured))
     }
 
+    /// As a snapshot of an action.
+    ///
+    /// # Errors
+    ///
+    /// None in practice: tags and ids are text.
+    pub fn written(&self) -> Result<String, Failure> {
+        serde_json::to_string(self)
+            .map_err(|error| Failure::internal(format!("the snapshot cannot be written: {error}")))
+    }
+
+    /// Reads what [`Tags::written`] has made.
+    ///
+    /// # Errors
+    ///
+    /// `invalid-input` for anything else.
+    pub fn read(snapshot: &str) -> Result<Self, Failure> {
+        serde_json::from_str(snapshot)
+            .map_err(|error| Failure::invalid_input(format!("the snapshot is none of this plugin: {error}")))
+    }
+
     /// Gives what has one of the tags now, and had it when they were noted, its `.before`. Verbs `image.inspect` and
     /// `image.tag`.
     ///
@@ -112,6 +132,7 @@ mod tests {
         let names = ["app:1", "app:1.before", "app:2"];
 
         let tags = Tags::captured(&host, ["app:1", "app:2"]).unwrap();
+        let tags = Tags::read(&tags.written().unwrap()).unwrap();
         tags.keep(&host).unwrap();
         host.docker().tag_image("new:1", "app:1").unwrap();
         host.docker().tag_image("new:1", "app:2").unwrap();
@@ -156,6 +177,7 @@ mod tests {
             ["app@sha256:00", ":1"].map(|tag| Tags::captured(&host, [tag]).map_err(|failure| failure.kind)),
             [Err(FailureKind::InvalidConfig), Err(FailureKind::InvalidConfig)],
         );
+        assert_eq!(Tags::read("[]").map_err(|failure| failure.kind), Err(FailureKind::InvalidInput));
         assert_eq!(before("127.0.0.1:5000/app"), Ok("127.0.0.1:5000/app:latest.before".to_owned()));
     }
 }

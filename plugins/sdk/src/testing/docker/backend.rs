@@ -19,6 +19,9 @@ use super::{Engine, FakeImage, LABELS};
 
 const DENIED: DockerError = DockerError::Host(HostError::Denied);
 
+/// Networks that every engine has.
+const BUILT_IN: [&str; 2] = ["bridge", "none"];
+
 /// Calls the engine as the host does: the verb is judged, what shall go wrong goes wrong, a change is remembered.
 fn call<T>(
     world: &RefCell<World>,
@@ -455,6 +458,7 @@ impl Engine {
         self.free_name(&spec.name)?;
         let image = self.find(&spec.image)?.clone();
         if let Some(network) = &spec.network
+            && !BUILT_IN.contains(&network.as_str())
             && !self.networks.contains_key(network)
         {
             return Err(DockerError::NotFound(format!("network {network} not found")));
