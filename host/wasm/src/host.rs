@@ -388,7 +388,8 @@ impl Linking<'_> {
 
 /// Whether a step works in the pipeline's directory.
 fn needs_tree(grants: &GrantSet) -> bool {
-    !grants.rules().filesystem.is_empty() || !grants.rules().command.is_empty()
+    let rules = grants.rules();
+    !rules.filesystem.is_empty() || !rules.git.is_empty() || !rules.command.is_empty()
 }
 
 impl StepRunner for Host {

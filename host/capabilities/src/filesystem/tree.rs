@@ -27,6 +27,8 @@ const MAX_ENTRIES: usize = 10_000;
 /// The directory that the paths of a pipeline start from.
 pub struct Tree {
     directory: Dir,
+    /// The same, absolute and without links.
+    path: PathBuf,
 }
 
 /// What a path is.
@@ -61,7 +63,13 @@ impl Tree {
     ///
     /// It is not a directory that can be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { directory: Dir::open_ambient_dir(path, ambient_authority())? })
+        let path = path.canonicalize()?;
+        Ok(Self { directory: Dir::open_ambient_dir(&path, ambient_authority())?, path })
+    }
+
+    /// The directory's path, absolute and without links: for what can only be told a path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The whole file, if it has at most `most` bytes.

@@ -1,6 +1,6 @@
 //! What serves the host calls of one plugin call.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
@@ -8,7 +8,7 @@ use wasmtime::component::ResourceTable;
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
     GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables, filesystem::Tree,
-    network::Dialer, secrets::SecretBytes,
+    git::SSH, network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -73,6 +73,8 @@ pub struct Context {
     pub(crate) owner: Owner,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
+    /// The system's client for git over ssh.
+    pub(crate) ssh: PathBuf,
     pub(super) wasi: Option<Box<Wasi>>,
 }
 
@@ -113,6 +115,7 @@ impl Context {
             owner,
             table,
             connections: 0,
+            ssh: PathBuf::from(SSH),
             wasi: None,
         }
     }

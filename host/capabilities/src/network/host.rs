@@ -143,6 +143,7 @@ impl Context {
         let to = Destination {
             capability: Capability::Tcp,
             rule,
+            used: rule.as_used(),
             host: &canonical,
             port,
             booking: self.booking(),
