@@ -13,7 +13,8 @@ fn example(plugin: &str) -> String {
 
 /// The same with a step behind it that fails, so that the run goes back.
 fn failing(plugin: &str, step: &str) -> String {
-    let grants = "  command: { source: plugin:command, grants: { command: [{ program: 'false' }] } }\nsteps:\n";
+    let grants =
+        "  command: { source: plugin:command, grants: { command: [{ program: 'false' }] } }\nsteps:\n";
     let last = format!("  last: {{ uses: command, needs: [{step}], with: {{ program: 'false' }} }}\n");
     example(plugin).replace("\nsteps:\n", &format!("\n{grants}")) + &last
 }
@@ -38,10 +39,7 @@ fn the_example_of_render_makes_its_file_and_brings_the_old_one_back() {
     project.write("deploy/api.yaml", "image: old\r\n");
     let run = project.exec(&[]);
     assert_eq!(run.code, 4, "{}", run.stderr);
-    assert_eq!(
-        project.results(),
-        ["manifest success", "last error", "last undone", "manifest undone"]
-    );
+    assert_eq!(project.results(), ["manifest success", "last error", "last undone", "manifest undone"]);
     assert_eq!(project.read("deploy/api.yaml"), "image: old\r\n");
 
     let project = Project::with(&failing("render", "manifest"));
@@ -72,12 +70,17 @@ fn a_template_that_names_what_there_is_not_writes_nothing() {
 #[test]
 fn the_heaviest_template_fits_the_sandbox() {
     let project = Project::with(&example("render"));
-    let template = format!("{{{{ image{} }}}}\n{}x{}\n", "|upper".repeat(98), "{% if image %}".repeat(15), "{% endif %}".repeat(15));
+    let template = format!(
+        "{{{{ image{} }}}}\n{}x{}\n",
+        "|upper".repeat(98),
+        "{% if image %}".repeat(15),
+        "{% endif %}".repeat(15)
+    );
     project.write("deploy/api.yaml.tmpl", template);
     let run = project.exec(&[]);
     assert_eq!(
         (run.code, project.read("deploy/api.yaml")),
-        (0, "REGISTRY.EXAMPLE/L9-API:V1.0.0-L9\nx\n".to_owned()),
+        (0, "REGISTRY.EXAMPLE/L9-API:V1.0.0-L9\nx".to_owned()),
         "{}",
         run.stderr
     );

@@ -64,6 +64,8 @@ impl Drop for Session {
     /// Does not wait for threads that are stuck in the system: a guest that opens a pipe nobody writes to has been timed
     /// out long ago, and the verdict is on disk.
     fn drop(&mut self) {
+        // Their tasks may not come to it any more.
+        runner_capabilities::command::end_all();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }

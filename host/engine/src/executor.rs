@@ -22,7 +22,8 @@ use crate::{
     message::{Event, Landing, Task, Told, Work},
     poll::Polling,
     ports::{
-        ApprovalAnswer, Approver, Call, CallReport, Clock, LogLine, Operation, Question, Reply, StepRunner,
+        ApprovalAnswer, Approver, Call, CallReport, Clock, LogLine, Mode, Operation, Question, Reply,
+        StepRunner,
     },
 };
 
@@ -234,6 +235,7 @@ impl Attempt<'_> {
             operation,
             config: self.config.clone(),
             time,
+            mode: Mode::Real,
         };
         let (progress, id) = (executor.progress.clone(), self.step.id.clone());
         let on_log = Arc::new(move |line: LogLine| {

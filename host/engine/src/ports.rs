@@ -42,6 +42,18 @@ pub struct Notice {
     pub json: Value,
 }
 
+/// How far a call may go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// All the way.
+    #[default]
+    Real,
+    /// It may look and not touch: what it would change is told in [`CallReport::rehearsed`], and answered as if it were done.
+    Rehearsed,
+    /// It is not called: it is assumed to answer yes.
+    Assumed,
+}
+
 /// One plugin call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -60,6 +72,8 @@ pub struct Call {
     pub config: Value,
     /// The most time this call may take; the step's own limit may be shorter.
     pub time: Duration,
+    /// How far it may go.
+    pub mode: Mode,
 }
 
 /// What a plugin answers.
@@ -95,6 +109,8 @@ pub struct CallReport {
     pub denied: Vec<Refusal>,
     /// Which rules of its grants it used, each once.
     pub used: Vec<Use>,
+    /// What it would have changed, in this order; only of [`Mode::Rehearsed`].
+    pub rehearsed: Vec<String>,
 }
 
 /// A future that a trait object can return.

@@ -6,13 +6,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use runner_capabilities::{GrantSet, Limits};
+use runner_capabilities::{GrantSet, Limits, Machine};
 use runner_expression::Template;
 use runner_model::{
-    Approval, Digest, Inconclusive, Need, NotifyOn, Phase, Plan, PlanHeader, PlannedPlugin, PluginAlias,
-    PluginIndex, PluginKind, ResultSet, Retry, Step, StepId, StepIndex, StepResult, Uses, World,
+    Answer, Approval, Digest, Inconclusive, Need, NotifyOn, Outcome, Phase, Plan, PlanHeader, PlannedPlugin,
+    PluginAlias, PluginIndex, PluginKind, ResultSet, Retry, Slot, Step, StepId, StepIndex, StepResult,
+    Target, TargetName, Uses, World,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{Ending, Entry, SkipReason};
 
@@ -47,6 +48,14 @@ pub fn change(id: &str) -> Draft {
 #[must_use]
 pub fn notifier(id: &str) -> Draft {
     plugin(id, PluginKind::Notifier)
+}
+
+/// The step that asks the proxy of a target; see [`with_targets`].
+#[must_use]
+pub fn observer(target: &str) -> Draft {
+    plugin(&format!("target.{target}"), PluginKind::ProxySwitch).on_target(target).but(|step| {
+        step.phase = Phase::Observe;
+    })
 }
 
 /// A name to need.
@@ -135,6 +144,13 @@ impl Draft {
         self
     }
 
+    /// The same on a target.
+    #[must_use]
+    pub fn on_target(mut self, target: &str) -> Self {
+        self.step.target = Some(TargetName::new(target));
+        self
+    }
+
     /// The same in `finally`.
     #[must_use]
     pub fn finally(mut self) -> Self {
@@ -195,6 +211,35 @@ pub fn plan(drafts: impl IntoIterator<Item = Draft>) -> Plan {
         targets: BTreeMap::new(),
     };
     Plan { header, steps }
+}
+
+/// The same plan with a target for each of its observers: slots `blue` at `blue:1` and `green` at `green:1`.
+#[must_use]
+pub fn with_targets(mut plan: Plan) -> Plan {
+    let slot = |name: &str| Slot {
+        name: name.to_owned(),
+        container: format!("api-{name}"),
+        address: format!("{name}:1"),
+        port: 1,
+    };
+    let observers = plan.indexed().filter(|(_, step)| step.phase == Phase::Observe);
+    let target = |(index, step): (StepIndex, &Step)| {
+        let slots = vec![slot("blue"), slot("green")];
+        Some((step.target.clone()?, Target { machine: Machine::default(), slots, observer: Some(index) }))
+    };
+    plan.header.targets = observers.filter_map(target).collect();
+    plan
+}
+
+/// What a proxy answers that sends traffic to these.
+#[must_use]
+pub fn route(addresses: &[&str]) -> Outcome {
+    let upstreams: Vec<Value> =
+        addresses.iter().map(|address| json!({ "address": address, "weight": 1 })).collect();
+    let mut outcome = Outcome::new(Answer::Pass, "the proxy answered");
+    outcome.outputs.insert("upstreams".to_owned(), upstreams.into());
+    outcome.outputs.insert("revision".to_owned(), "7".into());
+    outcome
 }
 
 /// An entry in a few words, for comparing what a run did: `end gate#1 failure: no`.

@@ -18,7 +18,7 @@ use runner_capabilities::{
     network::Dialer,
     secrets::{Redactor, SecretBytes},
 };
-use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunner};
+use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Mode, Reply, StepRunner};
 use runner_model::{
     Assignment, Failure, FailureKind, Narrowed, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step,
     StepIndex, TargetName, Uses,
@@ -33,6 +33,7 @@ use crate::{
     inspect::LoadError,
     kind::Kind,
     loader::{Known, Loader, linked},
+    rehearsal,
 };
 
 /// What a host is told of its surroundings.
@@ -389,7 +390,14 @@ impl Linking<'_> {
 /// Whether a step works in the pipeline's directory.
 fn needs_tree(grants: &GrantSet) -> bool {
     let rules = grants.rules();
-    !rules.filesystem.is_empty() || !rules.git.is_empty() || !rules.command.is_empty()
+    !(rules.filesystem.is_empty() && rules.command.is_empty() && rules.git.is_empty())
+}
+
+impl LoadedStep {
+    /// What is answered without a call.
+    fn instead(&self, call: &Call) -> Option<CallReport> {
+        rehearsal::instead(call, &self.known.manifest, self.known.surface.wasi_linked)
+    }
 }
 
 impl StepRunner for Host {
@@ -409,11 +417,19 @@ impl Loaded {
                 dropped: 0,
                 denied: Vec::new(),
                 used: Vec::new(),
+                rehearsed: Vec::new(),
             };
         };
+        if let Some(instead) = step.instead(&call) {
+            return instead;
+        }
         let redactor = Arc::clone(&self.redactor);
         let on_line = Box::new(move |line: &Line| on_log(shown(line)));
-        let ledger = Arc::new(Ledger::new(step.limits, redactor, on_line));
+        let ledger = Ledger::new(step.limits, redactor, on_line);
+        let ledger = Arc::new(match call.mode {
+            Mode::Real | Mode::Assumed => ledger,
+            Mode::Rehearsed => ledger.rehearsing(),
+        });
         let result =
             self.ask(step, call, &ledger).await.map_err(|failure| failure::tidy(failure, &self.redactor));
         let record = ledger.finish();
@@ -423,6 +439,7 @@ impl Loaded {
             dropped: record.dropped,
             denied: record.refusals,
             used: record.uses,
+            rehearsed: record.rehearsed,
         }
     }
 

@@ -305,6 +305,7 @@ pub(crate) fn observe() -> Call {
         operation: Operation::Observe,
         config: json!({}),
         time: Duration::from_secs(600),
+        mode: runner_engine::ports::Mode::Real,
     }
 }
 

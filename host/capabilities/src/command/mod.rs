@@ -27,3 +27,5 @@ mod words;
 pub use grant::{CommandGrant, CommandRule, Place, Wanted};
 #[cfg(feature = "host")]
 pub use host::Programs;
+#[cfg(feature = "host")]
+pub use process::end_all;

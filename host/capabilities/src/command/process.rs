@@ -104,6 +104,43 @@ pub(crate) enum Stopped {
     Io(#[from] io::Error),
 }
 
+/// All groups of this process that have not ended.
+static GROUPS: Mutex<Groups> = Mutex::new(Groups { open: Vec::new(), closed: false });
+
+struct Groups {
+    open: Vec<Group>,
+    closed: bool,
+}
+
+impl Groups {
+    fn lock() -> MutexGuard<'static, Self> {
+        GROUPS.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps `group` until it has ended, unless nothing may be started any more: then it is killed.
+    fn keep(group: &Group) -> io::Result<()> {
+        let mut groups = Self::lock();
+        if groups.closed {
+            group.kill();
+            return Err(io::Error::other("the runner is about to end"));
+        }
+        groups.open.push(group.clone());
+        Ok(())
+    }
+
+    fn forget(leader: Pid) {
+        Self::lock().open.retain(|group| group.leader != leader);
+    }
+}
+
+/// Kills every program that still runs, and lets no other start: for a process that is about to end without waiting for
+/// its tasks.
+pub fn end_all() {
+    let mut groups = Groups::lock();
+    groups.closed = true;
+    groups.open.iter().for_each(Group::kill);
+}
+
 /// A process group, as long as its number is its own.
 #[derive(Clone)]
 struct Group {
@@ -136,9 +173,11 @@ impl Group {
         let ended = Instant::now();
         let mut gone = self.gone();
         let _ = kill_process_group(self.leader, Signal::KILL);
-        let status = child.wait()?;
+        let status = child.wait();
         *gone = true;
-        Ok((status, ended))
+        drop(gone);
+        Groups::forget(self.leader);
+        Ok((status?, ended))
     }
 }
 
@@ -164,11 +203,13 @@ impl Running {
         let mut child = command.spawn()?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let group = Group { leader: Pid::from_child(&child), gone: Arc::default() };
+        let kept = Groups::keep(&group);
         let ended = tokio::task::spawn_blocking({
             let group = group.clone();
             move || group.wait(child)
         });
         let pipes = || -> io::Result<_> {
+            kept?;
             let closed = || io::Error::other("a pipe is missing");
             let stdin = stdin.map(|pipe| Sender::from_owned_fd(pipe.into())).transpose()?;
             let stdout = Receiver::from_owned_fd(stdout.ok_or_else(closed)?.into())?;

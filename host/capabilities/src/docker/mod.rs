@@ -15,21 +15,21 @@
 mod denied;
 #[cfg(feature = "host")]
 mod engine;
+#[cfg(feature = "host")]
+mod facts;
 mod grant;
 #[cfg(feature = "host")]
 mod host;
-mod mount;
-#[cfg(feature = "host")]
-mod facts;
 #[cfg(feature = "host")]
 mod ignore;
+mod mount;
 #[cfg(feature = "host")]
 mod output;
-#[cfg(feature = "host")]
-mod spec;
 mod port;
 mod privilege;
 mod reference;
+#[cfg(feature = "host")]
+mod spec;
 #[cfg(test)]
 mod tests;
 mod verb;

@@ -77,15 +77,33 @@ impl World {
 
     /// What a call is served by, with these rules under `git`.
     pub(super) fn context(&self, rules: Value) -> Context {
-        Builder::new(serde_json::json!({ "git": rules })).directory(&self.path("root")).build()
+        self.builder(serde_json::json!({ "git": rules })).build()
+    }
+
+    pub(super) fn builder(&self, grants: Value) -> Builder {
+        Builder::new(grants).directory(&self.path("root"))
     }
 
     /// The same with the repository `.` opened.
     pub(super) async fn open(&self, rules: Value) -> (Context, impl Fn() -> Resource<Repository> + use<>) {
-        let mut context = self.context(rules);
-        let number = context.open(".".to_owned()).await.unwrap().map_err(told).unwrap().rep();
-        (context, move || Resource::new_borrow(number))
+        opened(self.context(rules)).await
     }
+
+    /// A program made of the lines of a shell script.
+    pub(super) fn script(&self, path: &str, text: &str) -> PathBuf {
+        let path = self.path(path);
+        // Written by another process: one that starts here meanwhile would still hold it open, and then it cannot be run.
+        let write = r#"printf '#!/bin/sh\n%s' "$1" > "$2" && chmod 755 "$2""#;
+        let done = Command::new("sh").args(["-c", write, "sh", text]).arg(&path).status().unwrap();
+        assert!(done.success());
+        path
+    }
+}
+
+/// `context` with the repository `.` opened.
+pub(super) async fn opened(mut context: Context) -> (Context, impl Fn() -> Resource<Repository> + use<>) {
+    let number = context.open(".".to_owned()).await.unwrap().map_err(told).unwrap().rep();
+    (context, move || Resource::new_borrow(number))
 }
 
 /// A program with nothing of this machine's settings.

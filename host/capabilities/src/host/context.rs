@@ -7,8 +7,8 @@ use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables, filesystem::Tree,
-    git::SSH, network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables,
+    filesystem::Tree, git::SSH, network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which

@@ -83,6 +83,11 @@ pub(crate) struct Right<'a> {
 }
 
 impl Outgoing {
+    /// Where it goes.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Reads method and URL into their one canonical spelling.
     pub(crate) fn new(method: &str, url: &str) -> Result<Self, Problem> {
         let invalid = |text: String| Err(Problem::Invalid(text));

@@ -8,7 +8,10 @@ use std::{
 };
 
 use runner_capabilities::DockerHost;
-use runner_engine::{RunError, Setup};
+use runner_engine::{
+    RunError, Setup,
+    ports::{Approver as Ask, StepRunner},
+};
 use runner_journal::{Journal, Record, Sink};
 use runner_model::{ExitCode, Plan, PluginAlias, RunId};
 use runner_report::{TimeZone, json::Lines, terminal};
@@ -32,7 +35,9 @@ pub(crate) struct Work {
     pub(crate) journal: Journal,
     /// What it has done before, if it is taken up again.
     pub(crate) past: Vec<Record>,
-    pub(crate) steps: Host,
+    pub(crate) steps: Arc<dyn StepRunner>,
+    /// Who is asked instead of people, and where nothing is kept; none for a real run.
+    pub(crate) rehearsal: Option<Arc<dyn Ask>>,
     /// What to write once it has ended.
     pub(crate) reports: Reports,
 }
@@ -54,7 +59,10 @@ pub(crate) fn load(
         env: environment.variables.clone(),
         secrets,
         docker: if needs_engine(plan) { environment.docker()? } else { DockerHost::default() },
-        state: Some(absolute(state_dir).map_err(|source| CommandError::Read { path: state_dir.to_owned(), source })?),
+        state: Some(
+            absolute(state_dir)
+                .map_err(|source| CommandError::Read { path: state_dir.to_owned(), source })?,
+        ),
     };
     let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
     let loaded = session
@@ -82,17 +90,22 @@ pub(crate) fn carry_out(
     session: &Session,
     environment: &Environment,
 ) -> Result<ExitCode, CommandError> {
-    let Work { run, plan, journal, past, steps, reports } = work;
+    let Work { run, plan, journal, past, steps, rehearsal, reports } = work;
     let directory = journal.directory().to_owned();
+    let kept = rehearsal.is_none().then_some(directory.as_path());
+    let sinks = sinks(args.output, kept, environment);
+    let approver = rehearsal.unwrap_or_else(|| {
+        Arc::new(Approver::new(directory.clone(), environment.can_ask, environment.user()))
+    });
     reports.begin(environment);
     let verdict = session.handle.block_on(async {
         runner_engine::run(Setup {
             plan,
             past,
-            steps: Arc::new(steps),
+            steps,
             clock: session.clock.clone(),
-            approver: Arc::new(Approver::new(directory.clone(), environment.can_ask, environment.user())),
-            sinks: sinks(args.output, &directory, environment),
+            approver,
+            sinks,
             jobs: args.jobs.unwrap_or_else(default_jobs),
             signals: signals::listen()?,
             journal,
@@ -106,12 +119,12 @@ pub(crate) fn carry_out(
 }
 
 /// Who looks on: people on stderr, programs on stdout. With `json` people see nothing but errors.
-fn sinks(output: Output, directory: &Path, environment: &Environment) -> Vec<Box<dyn Sink>> {
+fn sinks(output: Output, directory: Option<&Path>, environment: &Environment) -> Vec<Box<dyn Sink>> {
     match output {
         Output::Json => vec![Box::new(Lines::new(std::io::stdout()))],
         Output::Text => {
             let about = terminal::About {
-                journal: directory.join("journal.jsonl").to_string_lossy().into_owned(),
+                journal: directory.map(|path| path.join("journal.jsonl").to_string_lossy().into_owned()),
                 can_answer: environment.can_ask,
                 zone: TimeZone::system,
             };

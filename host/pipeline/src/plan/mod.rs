@@ -6,6 +6,8 @@
 mod inputs;
 mod places;
 #[cfg(test)]
+mod target_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};

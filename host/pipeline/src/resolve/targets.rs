@@ -98,39 +98,44 @@ pub(crate) fn settle(
 }
 
 fn machine(text: &TargetText, scope: &Scope, found: &mut Vec<Diagnostic>) -> Option<Machine> {
-    let docker = match &text.docker {
-        None => DockerHost::default(),
-        Some(value) => docker(text, value, scope, found)?,
-    };
+    let docker = text.docker.as_ref().map(|value| docker(text, value, scope, found));
+    let ssh = text.ssh.as_ref().map(|value| ssh(value, scope, found));
+    let workdir = text.workdir.as_ref().map(|value| workdir(value, scope, found));
+    let docker = docker.unwrap_or_else(|| Some(DockerHost::default()))?;
     let through = match &docker {
         DockerHost::Ssh(alias) => Some(alias.clone()),
         DockerHost::Unix(_) | DockerHost::Tcp { .. } => None,
     };
-    let ssh = match &text.ssh {
+    let ssh = match ssh {
+        Some(alias) => Some(alias?),
         None => through,
-        Some(value) => {
-            let alias = rendered(value, scope, found)?;
-            if format!("ssh://{alias}").parse::<DockerHost>().is_err() {
-                found.push(wrong(value, format!("`{alias}` is no `Host` of ssh_config")));
-                return None;
-            }
-            Some(alias)
-        }
     };
-    let workdir = match &text.workdir {
+    let workdir = match workdir {
+        Some(path) => Some(path?),
         None => None,
-        Some(value) => {
-            let path = rendered(value, scope, found)?;
-            if !is_directory(&path) {
-                found.push(wrong(value, format!("`{path}` is no directory to work in")).help(
-                    "write an absolute path of letters, digits and `. _ - @ +`, for example `/opt/app`",
-                ));
-                return None;
-            }
-            Some(path)
-        }
     };
     Some(Machine { docker, ssh, workdir })
+}
+
+fn ssh(value: &Templated, scope: &Scope, found: &mut Vec<Diagnostic>) -> Option<String> {
+    let alias = rendered(value, scope, found)?;
+    if format!("ssh://{alias}").parse::<DockerHost>().is_ok() {
+        return Some(alias);
+    }
+    found.push(wrong(value, format!("`{alias}` is no `Host` of ssh_config")));
+    None
+}
+
+fn workdir(value: &Templated, scope: &Scope, found: &mut Vec<Diagnostic>) -> Option<String> {
+    let path = rendered(value, scope, found)?;
+    if is_directory(&path) {
+        return Some(path);
+    }
+    found.push(
+        wrong(value, format!("`{path}` is no directory to work in"))
+            .help("write an absolute path of letters, digits and `. _ - @ +`, for example `/opt/app`"),
+    );
+    None
 }
 
 fn docker(

@@ -180,7 +180,7 @@ fn facts<G: Granted>(plan: &Plan<G>, step: &Step<G>) -> Vec<(&'static str, Vec<S
     }
     facts.push(("on", step.target.iter().map(|target| clean(target.as_str()).into_owned()).collect()));
     facts.push(("may", words::grants(step.grants.requested())));
-    let by_slot = "and of that, once the proxy was asked, what is for the slots as they are";
+    let by_slot = "(of these, those for the slots as the proxy has them)";
     facts.push(("", if step.narrowed.is_empty() { Vec::new() } else { vec![by_slot.to_owned()] }));
     let limits = words::limits_beside(&step.limits, &Limits::default());
     facts.push(("limits", if limits.is_empty() { limits } else { vec![limits.join(", ")] }));

@@ -45,6 +45,26 @@ pub(crate) fn summary<G: Granted>(plan: &Plan<G>, run: &Run, journal: Option<&st
     text
 }
 
+/// The block at the end of a rehearsal: how far it came, and that nothing has happened.
+pub(crate) fn rehearsed<G: Granted>(plan: &Plan<G>, run: &Run, style: &Style) -> String {
+    let Some(verdict) = &run.verdict else { return String::new() };
+    let unchanged = Verdict { world: World::Unchanged, ..verdict.clone() };
+    let tone = if verdict.cause == Cause::Succeeded { Tone::Good } else { Tone::Bad };
+    let status = style.paint(tone, &format!("dry run, {}:", unchanged.status()));
+    let mut text =
+        format!("{status} {} (exit {})\n", sentence(plan, run, &unchanged), unchanged.exit().code());
+    for (name, lines) in facts(plan, run, &unchanged, None) {
+        for line in lines {
+            text.push_str(&format!(
+                "  {} {}\n",
+                style.paint(Tone::Faint, &format!("{name:<10}")),
+                cut(&line, LONGEST)
+            ));
+        }
+    }
+    text
+}
+
 /// What happened, in one sentence without its first word.
 pub(crate) fn sentence<G>(plan: &Plan<G>, run: &Run, verdict: &Verdict) -> String {
     let took = elapsed(run.elapsed_ms());

@@ -35,8 +35,8 @@ pub use docker::{
 };
 pub use files::{DirEntry, FileKind, Files, Metadata};
 pub use git::{
-    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, RemoteRef, Repository,
-    Signature, StatusEntry, TagFacts, TreeEntry, Verification, short_id,
+    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, RemoteRef, Repository, Signature,
+    StatusEntry, TagFacts, TreeEntry, Verification, short_id,
 };
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};

@@ -107,7 +107,8 @@ pub(super) fn trouble(host: &DockerHost, asked: &str, error: Error) -> Trouble {
 
 /// What an answer with this status means.
 pub(super) fn of_status(status: u16, message: String) -> Trouble {
-    let text = if message.is_empty() { format!("status {status} without a word") } else { shortened(&message) };
+    let text =
+        if message.is_empty() { format!("status {status} without a word") } else { shortened(&message) };
     match status {
         404 => Trouble::NotFound(text),
         409 => Trouble::Conflict(text),

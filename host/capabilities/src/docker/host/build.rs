@@ -14,6 +14,7 @@ use bytes::Bytes;
 use futures::StreamExt as _;
 use tokio::{sync::mpsc, time::timeout_at};
 
+use super::rehearse::pretended_image_id;
 use crate::{
     GrantSet,
     docker::{
@@ -48,7 +49,8 @@ const WAITING: usize = 4;
 impl Context {
     pub(super) async fn build(&mut self, spec: BuildSpec) -> Result<BuildResult, Trouble> {
         let mut wanted = Wanted::verb(Verb::ImageBuild);
-        wanted.images = spec.tags.iter().map(|tag| tag.parse().map_err(Trouble::invalid)).collect::<Result<_, _>>()?;
+        wanted.images =
+            spec.tags.iter().map(|tag| tag.parse().map_err(Trouble::invalid)).collect::<Result<_, _>>()?;
         if wanted.images.is_empty() {
             return Err(Trouble::invalid("an image is built for a name: `tags` is empty"));
         }
@@ -91,12 +93,15 @@ impl Context {
         let found = found.await;
         self.count(booking, &found, |_, _| {});
         let found = found?;
+        let first = wanted.images[0].to_string();
+        if self.ledger.instead(|| format!("build image `{first}` from `{}`", spec.context)) {
+            return Ok(BuildResult::Built(pretended_image_id()));
+        }
         let session = engine.session(self.deadline).await?;
         let Some(tree) = self.tree.clone() else {
             unreachable!("the context has just been looked through");
         };
         let body = stream(tree, Arc::clone(&self.grants), spec.context.clone(), found);
-        let first = wanted.images[0].to_string();
         let options = BuildImageOptionsBuilder::new()
             .dockerfile(&dockerfile)
             .t(&first)
@@ -224,13 +229,7 @@ fn stream(
     })
 }
 
-fn pack(
-    tree: &Tree,
-    grants: &GrantSet,
-    start: &str,
-    found: &[Found],
-    pieces: &mut Pieces,
-) -> io::Result<()> {
+fn pack(tree: &Tree, grants: &GrantSet, start: &str, found: &[Found], pieces: &mut Pieces) -> io::Result<()> {
     let mut tar = tar::Builder::new(&mut *pieces);
     for one in found {
         let mut header = tar::Header::new_gnu();
@@ -336,7 +335,9 @@ async fn listen(
                     let log = log.kept.into();
                     return Ok(BuildResult::Broken(BuildProblem { message, log }));
                 }
-                trouble @ (Trouble::Host(_) | Trouble::NotFound(_) | Trouble::Conflict(_)) => return Err(trouble),
+                trouble @ (Trouble::Host(_) | Trouble::NotFound(_) | Trouble::Conflict(_)) => {
+                    return Err(trouble);
+                }
             },
             None => break,
         }

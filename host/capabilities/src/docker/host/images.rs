@@ -15,7 +15,7 @@ use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{DEFAULT_TIMEOUT, create::masked};
+use super::{DEFAULT_TIMEOUT, create::masked, rehearse::pretended_image_id};
 use crate::{
     docker::{
         ImagePattern, Reference,
@@ -62,8 +62,12 @@ impl Context {
             return Ok(self.shown(found));
         }
         let asked = format!("get image `{image}`");
+        if self.ledger.instead(|| asked.clone()) {
+            return Ok(self.pretended_image(image.to_string()));
+        }
         let whole = image.to_string();
-        let which = image.tag().or_else(|| whole.split_once('@').map(|(_, digest)| digest)).unwrap_or("latest");
+        let which =
+            image.tag().or_else(|| whole.split_once('@').map(|(_, digest)| digest)).unwrap_or("latest");
         let options = CreateImageOptionsBuilder::new().from_image(image.name()).tag(which).build();
         let stream = session.docker.create_image(Some(options), None, None);
         let ledger = std::sync::Arc::clone(&self.ledger);
@@ -88,13 +92,18 @@ impl Context {
     ) -> Result<String, Trouble> {
         let image = in_registry(reference)?;
         let Some(tag) = image.tag() else {
-            return Err(Trouble::invalid(format!("`{image}` names no tag, and a registry takes an image by one")));
+            return Err(Trouble::invalid(format!(
+                "`{image}` names no tag, and a registry takes an image by one"
+            )));
         };
         let engine = self.permit(&Wanted::image(Verb::ImagePush, &image))?;
         let deadline = Instant::now() + self.docker_time(timeout_ms);
         let (header, secret) = self.login(&image, login)?;
         let session = engine.session_with(deadline, header).await?;
         let asked = format!("send image `{image}`");
+        if self.ledger.instead(|| asked.clone()) {
+            return Ok(format!("{}@{}", image.name(), pretended_image_id()));
+        }
         let options = PushImageOptionsBuilder::new().tag(tag).build();
         let stream = session.docker.push_image(image.name(), Some(options), None);
         let ledger = std::sync::Arc::clone(&self.ledger);
@@ -111,7 +120,9 @@ impl Context {
         pushed.await.map_err(|trouble| trouble.map_text(|text| masked(text, &secret)))?;
         let digest = digest.map(|digest| format!("{}@{digest}", image.name()));
         digest.filter(|name| name.parse::<Reference>().is_ok()).ok_or_else(|| {
-            Trouble::Failed(format!("the engine has sent `{image}` and did not say under which digest it is known now"))
+            Trouble::Failed(format!(
+                "the engine has sent `{image}` and did not say under which digest it is known now"
+            ))
         })
     }
 
@@ -129,6 +140,9 @@ impl Context {
         }
         let options = TagImageOptionsBuilder::new().repo(name.name()).tag(tag).build();
         let asked = format!("give image `{image}` the name `{name}`");
+        if self.ledger.instead(|| asked.clone()) {
+            return Ok(());
+        }
         session.ask(&asked, session.docker.tag_image(&image.to_string(), Some(options))).await
     }
 
@@ -143,8 +157,12 @@ impl Context {
             return Err(Trouble::NotFound(format!("No such image: {image}")));
         };
         let id = found.id.unwrap_or_default();
-        if found.repo_tags.as_ref().is_none_or(|tags| tags.len() < 2) && in_use(&session).await?.contains(&id) {
+        if found.repo_tags.as_ref().is_none_or(|tags| tags.len() < 2) && in_use(&session).await?.contains(&id)
+        {
             return Err(Trouble::Conflict(format!("a container uses the image `{image}`")));
+        }
+        if self.ledger.instead(|| format!("take the name `{image}` from its image")) {
+            return Ok(());
         }
         remove(&session, &image.to_string()).await
     }
@@ -155,7 +173,9 @@ impl Context {
             keep.map(|one| one.map(|one| one.to_string())).collect::<Result<_, Trouble>>()?;
         let pattern = if spec.dangling {
             if !spec.pattern.is_empty() {
-                return Err(Trouble::invalid("with `dangling` only untagged images go, so a `pattern` says nothing"));
+                return Err(Trouble::invalid(
+                    "with `dangling` only untagged images go, so a `pattern` says nothing",
+                ));
             }
             None
         } else {
@@ -175,7 +195,9 @@ impl Context {
             if !self.may_prune(&image, &tags, pattern.as_ref()) {
                 continue;
             }
-            if take_away(&session, &image.id, &tags).await? {
+            let rehearsed =
+                self.ledger.instead(|| format!("remove image `{}` ({})", image.id, tags.join(", ")));
+            if rehearsed || take_away(&session, &image.id, &tags).await? {
                 let size = u64::try_from(image.size).unwrap_or(0);
                 gone.push(Pruned { id: image.id, tags, size });
             }
@@ -206,7 +228,12 @@ impl Context {
     }
 
     /// Begins a call on an image. For an id only the verb can be asked about; see [`Context::permit_id`].
-    async fn begin_image(&mut self, verb: Verb, image: &Reference, most: Duration) -> Result<Session, Trouble> {
+    async fn begin_image(
+        &mut self,
+        verb: Verb,
+        image: &Reference,
+        most: Duration,
+    ) -> Result<Session, Trouble> {
         let wanted = if image.is_id() { Wanted::verb(verb) } else { Wanted::image(verb, image) };
         self.begin(&wanted, most).await
     }
@@ -228,7 +255,9 @@ impl Context {
             tag.parse::<Reference>().is_ok_and(|tag| rules.iter().any(|rule| rule.covers(&tag)))
         });
         facts.digests.retain(|digest| {
-            digest.parse::<Reference>().is_ok_and(|name| rules.iter().any(|rule| rule.covers_name(name.name())))
+            digest
+                .parse::<Reference>()
+                .is_ok_and(|name| rules.iter().any(|rule| rule.covers_name(name.name())))
         });
         facts
     }
@@ -279,7 +308,9 @@ async fn talk<T>(
             Ok(None) => return Ok(()),
             Err(_) if deadline < session.deadline => {
                 let seconds = STALLED.as_secs();
-                let what = format!("asked to {asked}, the engine said nothing for {seconds} s; the registry has stalled");
+                let what = format!(
+                    "asked to {asked}, the engine said nothing for {seconds} s; the registry has stalled"
+                );
                 return Err(Trouble::Host(Problem::Unavailable(what)));
             }
             Err(_) => return Err(Trouble::Host(Problem::TimedOut)),
@@ -311,8 +342,7 @@ async fn remove(session: &Session, name: &str) -> Result<(), Trouble> {
 
 /// Takes all names from an image. False if the engine would not have it: somebody uses it since.
 async fn take_away(session: &Session, id: &str, tags: &[String]) -> Result<bool, Trouble> {
-    let names: Vec<&str> =
-        if tags.is_empty() { vec![id] } else { tags.iter().map(String::as_str).collect() };
+    let names: Vec<&str> = if tags.is_empty() { vec![id] } else { tags.iter().map(String::as_str).collect() };
     for name in names {
         match remove(session, name).await {
             Ok(()) | Err(Trouble::NotFound(_)) => {}

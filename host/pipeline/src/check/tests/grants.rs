@@ -64,6 +64,13 @@ fn nothing_written_down_is_a_decision() {
     assert_snapshot!(plugin(&[Capability::Http, Capability::Tcp, Capability::Files], text).check(), @"");
 }
 
+/// What is built is read by this grant, and what is copied out is written by it.
+#[test]
+fn a_plugin_for_docker_can_use_files() {
+    let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      docker: { verbs: [image.build], images: ['a:*'] }\n      filesystem: { read: [docker/] }\nsteps: { a: { uses: p } }\n";
+    assert_snapshot!(plugin(&[Capability::Docker], text).check(), @"");
+}
+
 #[test]
 fn a_grant_that_nothing_can_use_is_refused() {
     let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      network: ['GET https://x.org/*', 'tcp://redis:6379']\n      filesystem: { read: [a.txt] }\n      env: [LANG]\n      secrets: [s, { name: s, reveal: true }]\nsecrets: { s: { from: 'env:S', allow: [p] } }\nsteps: { a: { uses: p, secrets: [s] } }\n";
@@ -78,7 +85,7 @@ fn a_grant_that_nothing_can_use_is_refused() {
       help: remove the grant
     unused-grant p.yaml:8:19: `some-gate` can never use files
       at `{ read: [a.txt] }`
-      note: the component does not import `runner:plugin/files` or `wasi:filesystem` (read from the component itself)
+      note: the component does not import `runner:plugin/files`, `runner:plugin/docker` or `wasi:filesystem` (read from the component itself)
       help: remove the grant
     unused-grant p.yaml:9:12: `some-gate` can never use variables of the environment
       at `[LANG]`
@@ -196,16 +203,16 @@ fn grants_see_inputs_and_in_a_step_its_matrix() {
     assert_snapshot!(plugin(&[Capability::Http], text).check(), @"
     not-visible p.yaml:5:67: `matrix` cannot be used in the grants of a plugin
       at `matrix.host`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     not-visible p.yaml:5:101: `env` cannot be used in the grants of a plugin
       at `env.A`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     unknown-input p.yaml:5:129: there is no input `x`
       at `inputs.x`
       help: there are no inputs
     not-visible p.yaml:6:86: `steps` cannot be used in the grants of a step
       at `steps.a.result`
-      help: what can be used there: `inputs`, `matrix`
+      help: what can be used there: `inputs`, `matrix`, `target`
     exit 6
     ");
 }
