@@ -410,7 +410,7 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
 fn single_rules(block: &Value) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for key in ["network", "env", "secrets", "command"] {
+    for key in ["network", "env", "secrets", "git", "command"] {
         for (index, rule) in list(block.get(key)).into_iter().enumerate() {
             rules.push((format!("/{key}/{index}"), json!({ key: [rule] })));
         }
