@@ -35,6 +35,8 @@ mod manifest;
 #[cfg(test)]
 mod pool_tests;
 mod schema;
+#[cfg(test)]
+mod slot_tests;
 mod source;
 mod surface;
 #[cfg(test)]
