@@ -34,12 +34,13 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates from outside that only these crates of ours may name.
-const KEEPERS: [(&str, &[&str]); 8] = [
+const KEEPERS: [(&str, &[&str]); 9] = [
     ("wasmtime", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi-http", &["runner-capabilities", "runner-wasm"]),
     ("hyper", &["runner-capabilities"]),
     ("cap-std", &["runner-capabilities"]),
+    ("git2", &["runner-capabilities"]),
     ("cel", &["runner-expression"]),
     ("saphyr-parser", &["runner-pipeline"]),
     ("clap", &["runner-cli"]),

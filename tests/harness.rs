@@ -13,9 +13,11 @@ use std::{
 use regex::Regex;
 use serde_json::Value;
 
-/// A directory with a pipeline in it, gone after the test.
+/// A directory with a pipeline in it.
 pub(crate) struct Project {
-    directory: tempfile::TempDir,
+    directory: PathBuf,
+    /// Removes the directory after the test, if it was made for it.
+    _made: Option<tempfile::TempDir>,
 }
 
 /// How a process ended and what it wrote.
@@ -32,7 +34,13 @@ pub(crate) struct Finished {
 impl Project {
     /// An empty project.
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().expect("a temporary directory") }
+        let made = tempfile::tempdir().expect("a temporary directory");
+        Self { directory: made.path().to_owned(), _made: Some(made) }
+    }
+
+    /// A directory that somebody else has made, and removes.
+    pub(crate) fn at(directory: PathBuf) -> Self {
+        Self { directory, _made: None }
     }
 
     /// A project with `pipeline.yaml`. `guest:NAME` in it stands for a test guest, `plugin:NAME` for a first-party plugin:
@@ -75,7 +83,7 @@ impl Project {
 
     /// A path in the project.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     /// Text of a file in the project.
@@ -88,7 +96,7 @@ impl Project {
         let mut command = Command::new(runner());
         command
             .args(arguments)
-            .current_dir(self.directory.path())
+            .current_dir(&self.directory)
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .env("USER", "ada")
@@ -163,9 +171,9 @@ impl Project {
     /// Replaces run ids, durations, digests and the project's directory.
     pub(crate) fn comparable(&self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
-        let directory = fs::canonicalize(self.directory.path()).expect("the project is there");
+        let directory = fs::canonicalize(&self.directory).expect("the project is there");
         let text = text.replace(&*directory.to_string_lossy(), "PROJECT");
-        let text = text.replace(&*self.directory.path().to_string_lossy(), "PROJECT");
+        let text = text.replace(&*self.directory.to_string_lossy(), "PROJECT");
         let text = text.replace(&*target().to_string_lossy(), "TARGET");
         redact(&text)
     }

@@ -8,6 +8,8 @@ mod cli;
 mod docs;
 mod harness;
 mod plugins;
+#[path = "docker/mod.rs"]
+mod real_docker;
 mod run;
 mod sandbox;
 mod server;

@@ -2,6 +2,7 @@
 
 mod command;
 mod formats;
+mod git;
 mod health;
 mod notify;
 mod policy;

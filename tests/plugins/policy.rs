@@ -15,7 +15,7 @@ const DIGEST: &str = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef012
 
 /// How each step of the newest run ended: `answer: summary` and `place rule` of each finding, or kind and message of
 /// the failure.
-fn endings(project: &Project) -> BTreeMap<String, Vec<String>> {
+pub(super) fn endings(project: &Project) -> BTreeMap<String, Vec<String>> {
     let journal = project.journal();
     let ended = journal.iter().filter(|entry| entry["type"] == "step-ended");
     ended.map(|entry| (text(&entry["step"]), ending(entry))).collect()
@@ -40,7 +40,7 @@ fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn expected<const N: usize>(endings: [(&str, &[&str]); N]) -> BTreeMap<String, Vec<String>> {
+pub(super) fn expected<const N: usize>(endings: [(&str, &[&str]); N]) -> BTreeMap<String, Vec<String>> {
     let owned = |lines: &[&str]| lines.iter().map(|&line| line.to_owned()).collect();
     endings.into_iter().map(|(step, lines)| (step.to_owned(), owned(lines))).collect()
 }

@@ -10,3 +10,5 @@ mod ledger;
 mod notify;
 mod poll;
 mod redaction;
+mod rehearsal;
+mod targets;

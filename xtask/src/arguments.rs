@@ -2,6 +2,7 @@
 
 use crate::caddy::Choice;
 use crate::coverage::Output;
+use crate::demo::Example;
 use crate::failure::Failure;
 
 pub(crate) const HELP: &str = "\
@@ -9,10 +10,14 @@ Chores of this repository.
 
 usage: cargo xtask <command>
 
-  demo [--proxy caddy|stand-in]   builds everything and runs examples/quickstart: a deployment that succeeds, and one
-                                  that breaks and is taken back; leaves nothing behind
-  plugins [--guests]              builds the plugins into target/plugins/, with --guests also the small components of the
-                                  tests into target/guests/
+  demo                            builds everything and plays an example: a deployment that succeeds, and one that breaks
+                                  and is taken back; leaves nothing behind. It is `l9` where a Docker Engine answers, else
+                                  `quickstart`
+  demo l9                         examples/l9: blue and green as containers, from the checkout to the live site
+  demo quickstart [--proxy caddy|stand-in]
+                                  examples/quickstart: two processes and a proxy
+  plugins [--guests]              builds the plugins into target/plugins/, with --guests also what the tests are made with:
+                                  small components into target/guests/, the L9 example's service into target/l9/
   test                            everything that has to hold before a commit; ends with `N passed, N failed, N skipped`
   fuzz [SECONDS]                  runs each fuzz target for so long (30)
   coverage-of-requirements [--output text|json] [--min N]
@@ -21,8 +26,9 @@ usage: cargo xtask <command>
   help                            this text
 
 examples:
-  cargo xtask demo                           the product in a minute, with Caddy if there is one
-  cargo xtask demo --proxy stand-in          the same without looking for Caddy
+  cargo xtask demo                           the product in a minute
+  cargo xtask demo quickstart --proxy stand-in
+                                             the same without Docker, and without looking for Caddy
   cargo xtask plugins --guests && cargo test -p runner-tests journal
                                              the end-to-end tests with `journal` in their name
   CI=true cargo xtask test                   as CI does: what is missing is an error
@@ -35,7 +41,7 @@ Ctrl-C ends what runs, takes the servers down, and removes the scratch folders."
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Command {
     Help,
-    Demo { proxy: Choice },
+    Demo { example: Example },
     Plugins { guests: bool },
     Test,
     Fuzz { seconds: u32 },
@@ -50,9 +56,15 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] | ["help" | "--help" | "-h", ..] => Ok(Command::Help),
-        ["demo"] => Ok(Command::Demo { proxy: Choice::Any }),
-        ["demo", "--proxy", "caddy"] => Ok(Command::Demo { proxy: Choice::Caddy }),
-        ["demo", "--proxy", "stand-in"] => Ok(Command::Demo { proxy: Choice::StandIn }),
+        ["demo"] => Ok(Command::Demo { example: Example::Any }),
+        ["demo", "l9"] => Ok(Command::Demo { example: Example::L9 }),
+        ["demo", "quickstart"] => Ok(Command::Demo { example: Example::Quickstart(Choice::Any) }),
+        ["demo", "quickstart", "--proxy", "caddy"] => {
+            Ok(Command::Demo { example: Example::Quickstart(Choice::Caddy) })
+        }
+        ["demo", "quickstart", "--proxy", "stand-in"] => {
+            Ok(Command::Demo { example: Example::Quickstart(Choice::StandIn) })
+        }
         ["plugins"] => Ok(Command::Plugins { guests: false }),
         ["plugins", "--guests"] => Ok(Command::Plugins { guests: true }),
         ["test"] => Ok(Command::Test),
@@ -99,8 +111,12 @@ mod tests {
     #[test]
     fn commands_are_read() {
         assert_eq!(parsed(""), Ok(Command::Help));
-        assert_eq!(parsed("demo"), Ok(Command::Demo { proxy: Choice::Any }));
-        assert_eq!(parsed("demo --proxy stand-in"), Ok(Command::Demo { proxy: Choice::StandIn }));
+        assert_eq!(parsed("demo"), Ok(Command::Demo { example: Example::Any }));
+        assert_eq!(parsed("demo l9"), Ok(Command::Demo { example: Example::L9 }));
+        assert_eq!(
+            parsed("demo quickstart --proxy stand-in"),
+            Ok(Command::Demo { example: Example::Quickstart(Choice::StandIn) })
+        );
         assert_eq!(parsed("plugins --guests"), Ok(Command::Plugins { guests: true }));
         assert_eq!(parsed("fuzz"), Ok(Command::Fuzz { seconds: 30 }));
         assert_eq!(parsed("fuzz 600"), Ok(Command::Fuzz { seconds: 600 }));
@@ -117,6 +133,10 @@ mod tests {
     #[test]
     fn what_is_no_command_is_said() {
         assert_eq!(parsed("tests"), Err(Failure::usage("`cargo xtask tests` is not a command")));
+        assert_eq!(
+            parsed("demo l9 --proxy caddy"),
+            Err(Failure::usage("`cargo xtask demo l9 --proxy caddy` is not a command"))
+        );
         assert_eq!(parsed("test now"), Err(Failure::usage("`cargo xtask test now` is not a command")));
         assert_eq!(parsed("fuzz 0"), Err(Failure::usage("`0` is not a number of seconds")));
         for (options, problem) in [

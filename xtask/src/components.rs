@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
-use crate::toolchain::{COMPONENT, WASI, cargo};
+use crate::toolchain::{self, COMPONENT, WASI, cargo};
 use crate::workspace::{self, Workspace};
 use crate::{process, screen};
 
@@ -39,6 +39,22 @@ pub(crate) fn guests(workspace: &Workspace) -> Result<(), Failure> {
         screen::say(&collect(&packages, &built, &workspace.components("guests"))?);
     }
     Ok(())
+}
+
+/// Builds the service of the L9 example, as one static program for images that hold nothing else, into `target/l9/`.
+///
+/// Only the last call of the compiler is asked for it: the standard library brings both ways of linking.
+pub(crate) fn service(workspace: &Workspace) -> Result<(), Failure> {
+    let machine = toolchain::machine()?;
+    let mut build = cargo();
+    build.current_dir(&workspace.root).args(["rustc", "--release", "--target", &machine]);
+    build.args(["--package", "l9", "--bin", "l9-api", "--", "-Ctarget-feature=+crt-static"]);
+    process::must(&mut build)?;
+    let (from, to) = (workspace.built(&machine, "release").join("l9-api"), workspace.service());
+    let folder = to.parent().unwrap_or(&to);
+    fs::create_dir_all(folder).and_then(|()| fs::copy(&from, &to)).map(drop).map_err(|error| {
+        Failure::problem(format!("copy `{}` to `{}`: {error}", from.display(), to.display()))
+    })
 }
 
 /// Lints them: no native build ever sees them.

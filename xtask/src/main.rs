@@ -47,11 +47,15 @@ fn run(command: &Command) -> Result<(), Failure> {
             screen::say(arguments::HELP);
             Ok(())
         }
-        Command::Demo { proxy } => demo::show(&workspace, *proxy),
+        Command::Demo { example } => demo::show(&workspace, *example),
         Command::Plugins { guests } => {
             toolchain::ready()?;
             components::plugins(&workspace)?;
-            if *guests { components::guests(&workspace) } else { Ok(()) }
+            if *guests {
+                components::guests(&workspace)?;
+                components::service(&workspace)?;
+            }
+            Ok(())
         }
         Command::Test => test::everything(&workspace),
         Command::Coverage { output, min } => coverage::print(&workspace, *output, *min),

@@ -37,6 +37,12 @@ fn has_target(sysroot: &Path, target: &str) -> bool {
     sysroot.join("lib/rustlib").join(target).join("lib").is_dir()
 }
 
+/// What programs of this machine are built for, as the compiler calls it.
+pub(crate) fn machine() -> Result<String, Failure> {
+    process::output(rustc().args(["--print", "host-tuple"]))
+        .ok_or_else(|| Failure::problem("`rustc --print host-tuple` says nothing").next("`rustup update`"))
+}
+
 /// The compiler that this program was built with.
 fn rustc() -> Command {
     Command::new(crate::workspace::variable("RUSTC").unwrap_or_else(|| "rustc".to_owned()))

@@ -38,6 +38,11 @@ impl Workspace {
         self.target.join(target).join(profile)
     }
 
+    /// The service of the L9 example, as it goes into images.
+    pub(crate) fn service(&self) -> PathBuf {
+        self.target.join("l9/l9-api")
+    }
+
     /// A folder for what belongs beside cargo's output.
     pub(crate) fn cache(&self, name: &str) -> PathBuf {
         self.target.join(name)

@@ -3,7 +3,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Capability, GrantError, Limits, Requested, RequestedLimits, network::NetworkRule};
+use crate::{
+    Capability, GrantError, Limits, Requested, RequestedLimits, docker::Privilege, network::NetworkRule,
+};
 
 /// The operator's ceiling: what any pipeline on this machine may be granted at most.
 ///
@@ -119,6 +121,16 @@ impl GrantSet {
         &self.0
     }
 
+    /// The same with fewer rules: what is left once it is known which of them apply.
+    ///
+    /// # Errors
+    ///
+    /// Every rule of `fewer` that reaches beyond this set. Nothing can be added this way.
+    pub fn narrow(&self, fewer: Requested) -> Result<Self, Vec<GrantError>> {
+        let beyond = self.0.beyond(&fewer);
+        if beyond.is_empty() { Ok(Self(fewer)) } else { Err(beyond) }
+    }
+
     /// A set that grants nothing: for `describe`, and for steps without grants.
     #[must_use]
     pub fn none() -> Self {
@@ -134,7 +146,9 @@ impl GrantSet {
 /// with less than it asks for is refused instead.
 pub fn admit(requested: Requested, policy: &Policy) -> Result<GrantSet, Vec<Refusal>> {
     let Some(ceiling) = &policy.ceiling else {
-        return Ok(GrantSet(requested));
+        // Without a ceiling the pipeline's author is trusted with all but what makes a container its machine.
+        let refusals: Vec<Refusal> = requested.docker.allow.iter().map(unspoken).collect();
+        return if refusals.is_empty() { Ok(GrantSet(requested)) } else { Err(refusals) };
     };
     let refusals: Vec<Refusal> = ceiling
         .beyond(&requested)
@@ -147,6 +161,20 @@ pub fn admit(requested: Requested, policy: &Policy) -> Result<GrantSet, Vec<Refu
         })
         .collect();
     if refusals.is_empty() { Ok(GrantSet(requested)) } else { Err(refusals) }
+}
+
+/// A privilege that only a policy can give, where there is none.
+fn unspoken(privilege: &Privilege) -> Refusal {
+    Refusal {
+        capability: Capability::Docker,
+        request: format!("the Docker privilege `{privilege}`"),
+        message: format!(
+            "only the operator's policy can allow it, and none is in force that names grants; write one \
+             (`{{ version: 1, grants: {{ docker: {{ verbs: [container.create], …, allow: [\"{privilege}\"] }} }} }}`) and name it with \
+             `--policy`"
+        ),
+        grant: None,
+    }
 }
 
 /// What the rule at `pointer` of `requested` would give that `ceiling` does not.

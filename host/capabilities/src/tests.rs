@@ -1,8 +1,12 @@
 //! Grants, limits and policy as a whole.
 
+use proptest::prelude::*;
 use serde_json::json;
 
-use crate::{Capability, GrantError, Limits, Policy, Refusal, Requested, RequestedLimits, admit};
+use crate::{
+    Capability, GrantError, GrantSet, Limits, Policy, Refusal, Requested, RequestedLimits, admit,
+    filesystem::Access,
+};
 
 fn texts(errors: &[GrantError]) -> Vec<(&str, &str)> {
     errors.iter().map(|error| (error.pointer.as_str(), error.message.as_str())).collect()
@@ -214,4 +218,97 @@ fn limits_that_are_no_limits_are_refused() {
     );
     let huge = json!({ "memory": "99999999999GiB", "time": "999999d" });
     assert_eq!(RequestedLimits::parse(&huge).unwrap_err().len(), 2);
+}
+
+/// What rules may say: little, so that some cover others.
+const WORDS: [&str; 6] = [
+    "GET http://a.test/x",
+    "GET http://a.test/*",
+    "* http://a.test/*",
+    "GET,POST http://*.a.test/x",
+    "tcp://a.test:1",
+    "tcp://10.0.0.1:1",
+];
+const PATHS: [&str; 5] = ["a", "a/", "a/b", "a/*.txt", "b"];
+
+fn some(of: &'static [&'static str]) -> impl Strategy<Value = Vec<&'static str>> {
+    proptest::collection::vec(proptest::sample::select(of), 0..3)
+}
+
+fn block() -> impl Strategy<Value = Requested> {
+    (
+        some(&WORDS),
+        some(&PATHS),
+        some(&PATHS),
+        some(&["LANG", "HOME"]),
+        some(&["token", "other"]),
+        any::<bool>(),
+    )
+        .prop_map(|(network, read, write, env, secrets, reveal)| {
+            let secrets: Vec<_> =
+                secrets.into_iter().map(|name| json!({ "name": name, "reveal": reveal })).collect();
+            let filesystem = json!({ "read": read, "write": write });
+            let block =
+                json!({ "network": network, "filesystem": filesystem, "env": env, "secrets": secrets });
+            Requested::parse(&block).unwrap()
+        })
+}
+
+/// Everything that is let through, of what can be asked here.
+fn allowed(rules: &Requested) -> Vec<String> {
+    let methods = ["GET", "POST", "DELETE"];
+    let urls = ["http://a.test/x", "http://a.test/y", "http://b.a.test/x", "http://a.test:81/x"];
+    let asked = methods.iter().flat_map(|method| urls.map(|url| (*method, url)));
+    let mut allowed: Vec<String> = asked
+        .filter(|(method, url)| rules.network.covers_http(method, &url.parse().unwrap()).is_ok())
+        .map(|(method, url)| format!("{method} {url}"))
+        .collect();
+    let hosts = [("a.test", 1), ("a.test", 2), ("10.0.0.1", 1)];
+    allowed.extend(
+        hosts
+            .iter()
+            .filter(|(host, port)| rules.network.covers_tcp(host, *port).is_ok())
+            .map(|at| format!("{at:?}")),
+    );
+    let paths = ["a", "a/b", "a/c.txt", "b", "c"];
+    allowed.extend(
+        paths
+            .iter()
+            .filter(|path| rules.filesystem.covers(Access::Read, path).is_ok())
+            .map(|path| format!("read {path}")),
+    );
+    allowed.extend(
+        paths
+            .iter()
+            .filter(|path| rules.filesystem.covers(Access::Write, path).is_ok())
+            .map(|path| format!("write {path}")),
+    );
+    allowed.extend(
+        ["LANG", "HOME"].iter().filter(|name| rules.env.covers(name)).map(|name| format!("see {name}")),
+    );
+    for name in ["token", "other"] {
+        allowed.extend(rules.secrets.covers(name).then(|| format!("use {name}")));
+        allowed.extend(rules.secrets.reveals(name).then(|| format!("reveal {name}")));
+    }
+    allowed
+}
+
+proptest! {
+    /// Whatever is put in: what comes out of narrowing allows nothing that was not allowed before.
+    #[test]
+    fn narrowing_only_takes_away((granted, fewer) in (block(), block())) {
+        let set = admit(granted.clone(), &Policy::unrestricted()).unwrap();
+        match set.narrow(fewer.clone()) {
+            Ok(narrowed) => {
+                prop_assert_eq!(narrowed.rules(), &fewer);
+                let before = allowed(&granted);
+                let added: Vec<String> =
+                    allowed(&fewer).into_iter().filter(|request| !before.contains(request)).collect();
+                prop_assert_eq!(added, Vec::<String>::new());
+            }
+            Err(beyond) => prop_assert_eq!(beyond, granted.beyond(&fewer)),
+        }
+        prop_assert_eq!(set.narrow(granted.clone()).unwrap(), set.clone());
+        prop_assert_eq!(set.narrow(Requested::default()).unwrap(), GrantSet::none());
+    }
 }

@@ -36,6 +36,7 @@ pub(crate) enum Command {
   runner exec deploy.yaml --input tag=v1.4.0 --input environment=staging
   runner exec deploy.yaml --output json | jq -r .type
   runner exec deploy.yaml --report junit=junit.xml --report sarif=runner.sarif
+  runner exec deploy.yaml --dry-run                 # look for real, list what would be changed
   runner exec deploy.yaml --inject switch:crash     # rehearse a crash, then `runner resume`")]
     Exec(ExecArgs),
     /// Find everything that can be found without running
@@ -229,6 +230,9 @@ pub(crate) struct ExecArgs {
     /// Put a fault into a step on purpose, to see what happens then: fail, trap, hang, undo-fail, crash
     #[arg(long, value_name = "STEP:FAULT", value_parser = parse_fault)]
     pub(crate) inject: Vec<(String, Fault)>,
+    /// Change nothing and record nothing: look for real, and list in order what a real run would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// How a run is carried out and shown.

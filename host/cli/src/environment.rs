@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use runner_capabilities::{DockerHost, DockerHostError, TlsFiles};
 use runner_report::Style;
+
+use crate::error::CommandError;
 
 /// The process' surroundings.
 #[derive(Debug, Clone)]
@@ -46,6 +49,32 @@ impl Environment {
                 .or_else(|| from("HOME").map(|home| Path::new(home).join(".cache")))
                 .map(|cache| cache.join("runner"))
         })
+    }
+
+    /// The Docker Engine of this machine, as `docker` itself finds it: what `DOCKER_HOST` says, with the certificates of
+    /// `DOCKER_CERT_PATH` if `DOCKER_TLS_VERIFY` asks for them, else the usual socket.
+    ///
+    /// # Errors
+    ///
+    /// `DOCKER_HOST` is no address of an engine.
+    pub(crate) fn docker(&self) -> Result<DockerHost, CommandError> {
+        let named = |name: &str| self.variables.get(name).filter(|value| !value.is_empty());
+        let Some(text) = named("DOCKER_HOST") else { return Ok(DockerHost::default()) };
+        let host: DockerHost =
+            text.parse().map_err(|error: DockerHostError| CommandError::DockerHost(error.to_string()))?;
+        let DockerHost::Tcp { host, port, tls: None } = host else { return Ok(host) };
+        let tls = match (named("DOCKER_TLS_VERIFY"), named("DOCKER_CERT_PATH")) {
+            (None, _) => None,
+            (Some(_), Some(path)) => {
+                let file = |name: &str| format!("{}/{name}", path.trim_end_matches('/'));
+                Some(TlsFiles { ca: file("ca.pem"), cert: file("cert.pem"), key: file("key.pem") })
+            }
+            (Some(_), None) => {
+                let what = "`DOCKER_TLS_VERIFY` is set, and `DOCKER_CERT_PATH` does not say where the certificates are";
+                return Err(CommandError::DockerHost(what.to_owned()));
+            }
+        };
+        Ok(DockerHost::Tcp { host, port, tls })
     }
 
     /// Writes to stderr. If nobody can read it, nobody does: the exit code still says what happened.

@@ -23,6 +23,9 @@ pub(crate) enum CommandError {
     /// Today's policy does not allow what a recorded run was granted.
     #[error("the policy does not allow what run {run} was granted")]
     NotAdmitted { run: RunId, refusals: Vec<(StepId, String)> },
+    /// The Docker Engine of this machine is not named as it should be.
+    #[error("the environment names no Docker Engine: {0}")]
+    DockerHost(String),
     /// A secret is not there.
     #[error("secret `{name}`: {reason}")]
     Secret { name: String, reason: String },
@@ -68,9 +71,11 @@ impl CommandError {
     /// What the process ends with.
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Read { .. } | Self::Reports { .. } | Self::NoRun(_) | Self::NoStep { .. } => {
-                ExitCode::Usage
-            }
+            Self::Read { .. }
+            | Self::Reports { .. }
+            | Self::NoRun(_)
+            | Self::NoStep { .. }
+            | Self::DockerHost(_) => ExitCode::Usage,
             Self::Pipeline(problems) => problems.exit(),
             Self::NotAdmitted { .. } => ExitCode::GrantRefused,
             Self::Secret { .. } => ExitCode::Environment,
@@ -126,11 +131,13 @@ impl CommandError {
                 ]
             }
             Self::Pipeline(_) | Self::Secret { .. } | Self::NoRun(_) | Self::NoStep { .. } => Vec::new(),
+            Self::DockerHost(_) => Vec::new(),
             Self::Locked { .. } | Self::Stopped { .. } | Self::Bug(_) => Vec::new(),
         };
         match self {
             Self::Read { .. }
             | Self::NotAdmitted { .. }
+            | Self::DockerHost(_)
             | Self::Secret { .. }
             | Self::SecretExposed { .. }
             | Self::Load { .. }
@@ -159,6 +166,10 @@ impl CommandError {
                 format!(
                     "widen the policy, or end the run by hand: `runner show {run}` says what it has changed"
                 )
+            }
+            Self::DockerHost(_) => {
+                "set `DOCKER_HOST` to the address of a Docker Engine, or unset it for this machine's own"
+                    .to_owned()
             }
             Self::Secret { name, .. } => format!("set it, or change `secrets.{name}.from` in the pipeline"),
             Self::SecretExposed { name, .. } => format!(

@@ -30,7 +30,14 @@ impl StepRunner for Yes {
     fn call(&self, _: Call, _: Arc<dyn Fn(LogLine) + Send + Sync>) -> BoxFuture<CallReport> {
         Box::pin(async {
             let result = Ok(Reply::Outcome(Outcome::new(Answer::Pass, "yes")));
-            CallReport { result, log: Vec::new(), dropped: 0, denied: Vec::new(), used: Vec::new() }
+            CallReport {
+                result,
+                log: Vec::new(),
+                dropped: 0,
+                denied: Vec::new(),
+                used: Vec::new(),
+                rehearsed: Vec::new(),
+            }
         })
     }
 }

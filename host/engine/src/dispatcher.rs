@@ -14,8 +14,8 @@ use runner_journal::{
     settle::{Next, undo_delay},
 };
 use runner_model::{
-    Answer, Cause, Effect, Failure, FailureKind, Fault, Outcome, Plan, RunId, StepId, StepIndex, StepResult,
-    Uses, Verdict,
+    Answer, Cause, Effect, Failure, FailureKind, Fault, Outcome, Phase, Plan, RunId, StepId, StepIndex,
+    StepResult, Uses, Verdict,
 };
 use serde_json::{Map, Value};
 
@@ -149,7 +149,7 @@ impl Dispatcher {
             (Landing::Ended { ending, elapsed_us, log, denied, used }, _) => {
                 self.denied(step, denied)?;
                 self.used(step, used)?;
-                let ending = self.renamed(step, ending);
+                let ending = self.observed(step, self.renamed(step, ending));
                 self.end(step, attempt, ending, elapsed_us, log)
             }
             (Landing::Undone { result, denied, used }, _) => {
@@ -193,9 +193,13 @@ impl Dispatcher {
             self.denied(step, told.denied)?;
             let reason = match self.state.cause() {
                 Some(Cause::Cancelled) => AbortReason::Cancelled,
-                Some(Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. }) | None => {
-                    AbortReason::Unwinding
-                }
+                Some(
+                    Cause::Succeeded
+                    | Cause::Rejected { .. }
+                    | Cause::Failed { .. }
+                    | Cause::Unobserved { .. },
+                )
+                | None => AbortReason::Unwinding,
             };
             return self.end(step, attempt, Ending::Aborted { reason }, 0, None);
         }
@@ -396,6 +400,23 @@ impl Dispatcher {
         Ending::Answered { outcome: Outcome { outputs, ..outcome.clone() } }
     }
 
+    /// The answer of a proxy with what follows from it; if nothing does, it is no answer.
+    fn observed(&self, step: StepIndex, ending: Ending) -> Ending {
+        let plan = self.state.plan();
+        let planned = plan.step(step);
+        let (Phase::Observe, Ending::Answered { outcome }) = (&planned.phase, &ending) else { return ending };
+        let Some((_, target)) = plan.target(planned) else { return ending };
+        match target.assign_outputs(&outcome.outputs) {
+            Ok(assignment) => {
+                let mut outcome = outcome.clone();
+                outcome.summary = assignment.to_string();
+                outcome.outputs.extend(assignment.outputs());
+                Ending::Answered { outcome }
+            }
+            Err(why) => Ending::Failed { failure: Failure::new(FailureKind::InvalidInput, why.to_string()) },
+        }
+    }
+
     fn end(
         &mut self,
         step: StepIndex,
@@ -470,7 +491,8 @@ impl Dispatcher {
         self.last_flight += 1;
         let flight = Flight(self.last_flight);
         self.flights.insert(flight, InFlight { step, attempt, kind });
-        self.commands.push(Command::Begin(Box::new(Task { flight, step, work })));
+        let assignment = self.state.assignment(step);
+        self.commands.push(Command::Begin(Box::new(Task { flight, step, assignment, work })));
     }
 
     fn write(&mut self, entry: Entry) -> Result<(), IllegalEntry> {

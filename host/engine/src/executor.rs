@@ -12,7 +12,8 @@ use futures::{
 use runner_capabilities::Use;
 use runner_journal::{Decision, Ending, LogReference, Logs, Progress, Snapshot};
 use runner_model::{
-    Answer, Failure, FailureKind, Fault, Outcome, Plan, Poll, RunId, Step, StepIndex, format_duration,
+    Answer, Assignment, Failure, FailureKind, Fault, Outcome, Plan, Poll, RunId, Step, StepIndex,
+    format_duration,
 };
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -21,7 +22,8 @@ use crate::{
     message::{Event, Landing, Task, Told, Work},
     poll::Polling,
     ports::{
-        ApprovalAnswer, Approver, Call, CallReport, Clock, LogLine, Operation, Question, Reply, StepRunner,
+        ApprovalAnswer, Approver, Call, CallReport, Clock, LogLine, Mode, Operation, Question, Reply,
+        StepRunner,
     },
 };
 
@@ -50,6 +52,7 @@ struct Attempt<'a> {
     index: StepIndex,
     step: &'a Step,
     number: u32,
+    assignment: Option<Assignment>,
     config: Value,
     started_us: u64,
     told: Told,
@@ -58,18 +61,20 @@ struct Attempt<'a> {
 impl Executor {
     /// Carries out one task. A panic of ours becomes a failure of the step, so that the run can still be taken back.
     pub(crate) async fn carry_out(self: Arc<Self>, task: Task) -> Event {
-        let Task { flight, step, work } = task;
+        let Task { flight, step, assignment, work } = task;
         let instead = after_panic(&work);
-        let landing = AssertUnwindSafe(self.land(step, work)).catch_unwind().await.unwrap_or(instead);
+        let landing =
+            AssertUnwindSafe(self.land(step, assignment, work)).catch_unwind().await.unwrap_or(instead);
         Event::Landed { flight, landing }
     }
 
-    async fn land(&self, index: StepIndex, work: Work) -> Landing {
+    async fn land(&self, index: StepIndex, assignment: Option<Assignment>, work: Work) -> Landing {
         let attempt = |number, config| Attempt {
             executor: self,
             index,
             step: self.plan.step(index),
             number,
+            assignment,
             config,
             started_us: self.clock.monotonic_us(),
             told: Told::default(),
@@ -226,9 +231,11 @@ impl Attempt<'_> {
             run: executor.run,
             step: self.index,
             attempt: self.number,
+            assignment: self.assignment.clone(),
             operation,
             config: self.config.clone(),
             time,
+            mode: Mode::Real,
         };
         let (progress, id) = (executor.progress.clone(), self.step.id.clone());
         let on_log = Arc::new(move |line: LogLine| {

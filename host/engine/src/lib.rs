@@ -22,9 +22,13 @@ mod message;
 mod notice;
 mod poll;
 pub mod ports;
+mod rehearsal;
+#[cfg(test)]
+mod rehearsal_tests;
 #[cfg(test)]
 mod run_tests;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use drive::{RunError, Setup, Signal, run, run_with};
+pub use rehearsal::{Intention, NobodyAsked, Rehearsal};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runner_capabilities::{Refusal, Use};
 use runner_journal::{Ending, Entry, LogReference, Snapshot};
-use runner_model::{Failure, StepIndex};
+use runner_model::{Assignment, Failure, StepIndex};
 use serde_json::Value;
 
 use crate::ports::{ApprovalAnswer, Notice, Question};
@@ -82,6 +82,8 @@ pub(crate) enum Command {
 pub(crate) struct Task {
     pub(crate) flight: Flight,
     pub(crate) step: StepIndex,
+    /// Which slot of the step's target is active.
+    pub(crate) assignment: Option<Assignment>,
     pub(crate) work: Work,
 }
 

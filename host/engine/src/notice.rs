@@ -17,7 +17,7 @@ pub(crate) fn notice(state: &State, step: StepIndex) -> Notice {
             ("approval.waiting", severity.as_str(), Some(waiting))
         }
         (Phase::Notify { severity, .. }, None) => ("step", severity.as_str(), None),
-        (Phase::Main | Phase::Finally, _) => ("step", "info", None),
+        (Phase::Observe | Phase::Main | Phase::Finally, _) => ("step", "info", None),
     };
     let decided = state.verdict().and_then(Verdict::step).map(ToString::to_string);
     let about = about.map_or(decided, |waiting| Some(plan.step(waiting).id.to_string()));

@@ -5,13 +5,13 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use runner_capabilities::{Refusal, Use};
 use runner_journal::Decision;
 pub use runner_journal::Snapshot;
-use runner_model::{Failure, Outcome, RunId, StepId, StepIndex};
+use runner_model::{Assignment, Failure, Outcome, RunId, StepId, StepIndex};
 use serde_json::Value;
 
 /// What is asked of a plugin.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operation {
-    /// A gate's `evaluate` or a health check's `probe`.
+    /// A gate's `evaluate`, a health check's `probe`, or a proxy switch's `observe`.
     Observe,
     /// A notifier's `notify`.
     Notify(Notice),
@@ -42,6 +42,18 @@ pub struct Notice {
     pub json: Value,
 }
 
+/// How far a call may go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// All the way.
+    #[default]
+    Real,
+    /// It may look and not touch: what it would change is told in [`CallReport::rehearsed`], and answered as if it were done.
+    Rehearsed,
+    /// It is not called: it is assumed to answer yes.
+    Assumed,
+}
+
 /// One plugin call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
@@ -51,12 +63,17 @@ pub struct Call {
     pub step: StepIndex,
     /// Counted from 1.
     pub attempt: u32,
+    /// Which slot of the step's target was active when the run began; nothing if it has none, or that is not known. The call
+    /// may do what the step is granted under it and no more.
+    pub assignment: Option<Assignment>,
     /// What is asked.
     pub operation: Operation,
     /// The step's `with`, expressions evaluated.
     pub config: Value,
     /// The most time this call may take; the step's own limit may be shorter.
     pub time: Duration,
+    /// How far it may go.
+    pub mode: Mode,
 }
 
 /// What a plugin answers.
@@ -92,6 +109,8 @@ pub struct CallReport {
     pub denied: Vec<Refusal>,
     /// Which rules of its grants it used, each once.
     pub used: Vec<Use>,
+    /// What it would have changed, in this order; only of [`Mode::Rehearsed`].
+    pub rehearsed: Vec<String>,
 }
 
 /// A future that a trait object can return.

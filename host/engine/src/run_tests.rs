@@ -26,6 +26,8 @@ use crate::{
     testing::{Act, FakeApprover, FakeClock, FakeRunner, Seen, answer, failure},
 };
 
+mod targets;
+
 /// One run and all that can be seen of it.
 struct Stage {
     directory: tempfile::TempDir,

@@ -7,7 +7,7 @@ use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue, operators};
 use crate::References;
 
 /// The variables that a scope can hold.
-pub(crate) const VARIABLES: [&str; 6] = ["inputs", "env", "matrix", "steps", "run", "event"];
+pub(crate) const VARIABLES: [&str; 7] = ["inputs", "env", "matrix", "steps", "run", "event", "target"];
 
 /// The functions that look at the run.
 pub(crate) const STATUS: [&str; 4] = ["success", "failure", "always", "aborted"];

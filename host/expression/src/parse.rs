@@ -208,7 +208,7 @@ fn unknown_name(source: &str, tokens: &[Token], unknown: &Unknown) -> ParseError
             name,
             false,
             match name.as_str() {
-                "git" | "target" | "rollback" => format!("`{name}` is not supported yet"),
+                "git" | "rollback" => format!("`{name}` is not supported yet"),
                 "secrets" => {
                     "secrets are never values; name the secret in `with` and list it under `secrets`"
                         .to_owned()
@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_name_that_means_nothing_is_an_error_with_what_there_is() {
-        let known = "known: `inputs`, `env`, `matrix`, `steps`, `run`, `event`";
+        let known = "known: `inputs`, `env`, `matrix`, `steps`, `run`, `event`, `target`";
         let functions = "known: `all`, `exists`, `exists_one`, `filter`, `has`, `map`, `bool`, `bytes`, `contains`, \
              `double`, `dyn`, `endsWith`, `int`, `join`, `lowerAscii`, `matches`, `replace`, `size`, `split`, \
              `startsWith`, `string`, `trim`, `type`, `uint`, `upperAscii`, `success`, `failure`, `always`, `aborted`";

@@ -16,7 +16,8 @@ pub enum RunStatus {
     Aborted,
 }
 
-/// The variables of one evaluation. Top-level names only: `inputs`, `env`, `matrix`, `steps`, `run`, `event`.
+/// The variables of one evaluation. Top-level names only: `inputs`, `env`, `matrix`, `steps`, `run`, `event`,
+/// `target`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scope {
     /// The values by name.

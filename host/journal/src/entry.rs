@@ -59,6 +59,8 @@ pub enum SkipReason {
     Unwinding,
     /// The run was cancelled before its turn came.
     Cancelled,
+    /// A proxy did not say which slot of its target is active.
+    Unobserved,
 }
 
 /// An answer to an approval.

@@ -106,7 +106,7 @@ fn a_line_is_numbered_versioned_and_chained() {
     let text = fs::read_to_string(directory.join("journal.jsonl")).unwrap();
     let second = text.lines().nth(1).unwrap();
     let (entry, chain) = second.rsplit_once(",\"chain\":").unwrap();
-    assert_eq!(entry, r#"{"seq":2,"v":2,"at_ms":1001,"type":"step-started","step":"check","attempt":1"#);
+    assert_eq!(entry, r#"{"seq":2,"v":3,"at_ms":1001,"type":"step-started","step":"check","attempt":1"#);
     assert_eq!(chain.len(), "\"\"}".len() + 32);
 }
 
@@ -186,7 +186,7 @@ fn lines_of_another_version_or_kind_are_named() {
         Chain::default().line(&json)
     };
     let damage = |bytes: Vec<u8>| lines(&bytes).unwrap_err();
-    assert_eq!(damage(line(&first, ["\"v\":1", "\"v\":3"])), (1, Damage::Version { found: 3 }));
+    assert_eq!(damage(line(&first, ["\"v\":1", "\"v\":4"])), (1, Damage::Version { found: 4 }));
     assert_eq!(damage(line(&first, ["\"v\":1", "\"v\":0"])), (1, Damage::Version { found: 0 }));
     assert_eq!(
         damage(line(&first, ["\"seq\":1", "\"seq\":4"])),

@@ -14,8 +14,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::Record;
 
-/// Version of the format. 2 has `grants-used`, and a run that began with it writes down every use.
-pub const VERSION: u32 = 2;
+/// Version of the format. 2 has `grants-used`, and a run that began with it writes down every use. 3 has targets, with a
+/// verdict of their own.
+pub const VERSION: u32 = 3;
 /// The oldest version that is read.
 const OLDEST: u32 = 1;
 

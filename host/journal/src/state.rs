@@ -11,6 +11,9 @@
 //! what has to be done. Both keep counters and a queue of the steps that have to be looked at, so that a run costs as
 //! much as its graph has edges, and never a look at every step per event.
 //!
+//! Where targets have slots, the run begins with the steps that ask their proxies. Nothing else has its turn before they
+//! have ended, and if one of them has no answer, no step of `steps` ever has.
+//!
 //! A [`Entry::RunResumed`] is what tells a crash from a step that still runs: whatever was running at that place in
 //! the journal is not running any more, and is queued again.
 
@@ -32,7 +35,9 @@ use std::{
 };
 
 use runner_capabilities::GrantSet;
-use runner_model::{Cause, Effect, NotifyOn, Phase, Plan, RunId, Step, StepId, StepIndex, Verdict};
+use runner_model::{
+    Assignment, Cause, Effect, NotifyOn, Phase, Plan, RunId, Step, StepId, StepIndex, Target, Verdict,
+};
 
 pub use apply::IllegalEntry;
 use look::Look;
@@ -134,7 +139,7 @@ pub struct State<G = GrantSet> {
     undone: Vec<StepIndex>,
     /// Why each `notify` entry has to run, oldest first. The front one is being delivered.
     occasions: HashMap<StepIndex, VecDeque<Occasion>>,
-    /// Steps of `steps`, of `finally`, and occasions, that have not ended.
+    /// Steps that observe, of `steps`, of `finally`, and occasions, that have not ended.
     open: Open,
 
     index: HashMap<StepId, StepIndex>,
@@ -162,6 +167,7 @@ pub struct State<G = GrantSet> {
 /// How much is left of each part of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Open {
+    observe: usize,
     main: usize,
     finally: usize,
     occasions: usize,
@@ -202,6 +208,7 @@ impl<G> State<G> {
         };
         for (index, step) in plan.indexed() {
             match step.phase {
+                Phase::Observe => state.open.observe += 1,
                 Phase::Main => state.open.main += 1,
                 Phase::Finally => state.open.finally += 1,
                 Phase::Notify { .. } => state.notifications.push(index),
@@ -286,6 +293,18 @@ impl<G> State<G> {
         self.occasions.get(&step)?.front().copied()
     }
 
+    /// Which slot of a step's target was active when the run began; nothing if the target has no slots, or its proxy has not
+    /// said so (yet).
+    #[must_use]
+    pub fn assignment(&self, step: StepIndex) -> Option<Assignment> {
+        let (_, target) = self.plan.target(self.step(step))?;
+        self.assigned(target)
+    }
+
+    fn assigned(&self, target: &Target) -> Option<Assignment> {
+        target.assign_outputs(&self.node(target.observer?).end()?.outputs).ok()
+    }
+
     /// What a step does to the world.
     #[must_use]
     pub fn effect(&self, step: StepIndex) -> Effect {
@@ -297,6 +316,7 @@ impl<G> State<G> {
     #[must_use]
     pub fn is_impatient(&self, step: StepIndex) -> bool {
         match self.step(step).phase {
+            Phase::Observe => self.cause.is_some(),
             Phase::Main => self.cause.is_some() && !self.asks_status[step.get()],
             Phase::Finally | Phase::Notify { .. } => false,
         }
@@ -394,9 +414,10 @@ impl<G> State<G> {
     fn abort_reason(&self) -> AbortReason {
         match self.cause {
             Some(Cause::Cancelled) => AbortReason::Cancelled,
-            Some(Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. }) | None => {
-                AbortReason::Unwinding
-            }
+            Some(
+                Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Unobserved { .. },
+            )
+            | None => AbortReason::Unwinding,
         }
     }
 

@@ -6,13 +6,14 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use runner_capabilities::{GrantSet, Limits};
+use runner_capabilities::{GrantSet, Limits, Machine};
 use runner_expression::Template;
 use runner_model::{
-    Approval, Digest, Inconclusive, Need, NotifyOn, Phase, Plan, PlanHeader, PlannedPlugin, PluginAlias,
-    PluginIndex, PluginKind, ResultSet, Retry, Step, StepId, StepIndex, StepResult, Uses, World,
+    Answer, Approval, Digest, Inconclusive, Need, NotifyOn, Outcome, Phase, Plan, PlanHeader, PlannedPlugin,
+    PluginAlias, PluginIndex, PluginKind, ResultSet, Retry, Slot, Step, StepId, StepIndex, StepResult,
+    Target, TargetName, Uses, World,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::{Ending, Entry, SkipReason};
 
@@ -49,6 +50,14 @@ pub fn notifier(id: &str) -> Draft {
     plugin(id, PluginKind::Notifier)
 }
 
+/// The step that asks the proxy of a target; see [`with_targets`].
+#[must_use]
+pub fn observer(target: &str) -> Draft {
+    plugin(&format!("target.{target}"), PluginKind::ProxySwitch).on_target(target).but(|step| {
+        step.phase = Phase::Observe;
+    })
+}
+
 /// A name to need.
 #[must_use]
 pub fn checkpoint(id: &str) -> Draft {
@@ -80,6 +89,7 @@ fn draft(id: &str, uses: Uses) -> Draft {
         required: false,
         outputs: None,
         grants: GrantSet::none(),
+        narrowed: Vec::new(),
         limits: Limits::default(),
         secrets: Vec::new(),
         env: BTreeMap::new(),
@@ -131,6 +141,13 @@ impl Draft {
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Self {
         self.step.retry.attempts = attempts;
+        self
+    }
+
+    /// The same on a target.
+    #[must_use]
+    pub fn on_target(mut self, target: &str) -> Self {
+        self.step.target = Some(TargetName::new(target));
         self
     }
 
@@ -196,6 +213,35 @@ pub fn plan(drafts: impl IntoIterator<Item = Draft>) -> Plan {
     Plan { header, steps }
 }
 
+/// The same plan with a target for each of its observers: slots `blue` at `blue:1` and `green` at `green:1`.
+#[must_use]
+pub fn with_targets(mut plan: Plan) -> Plan {
+    let slot = |name: &str| Slot {
+        name: name.to_owned(),
+        container: format!("api-{name}"),
+        address: format!("{name}:1"),
+        port: 1,
+    };
+    let observers = plan.indexed().filter(|(_, step)| step.phase == Phase::Observe);
+    let target = |(index, step): (StepIndex, &Step)| {
+        let slots = vec![slot("blue"), slot("green")];
+        Some((step.target.clone()?, Target { machine: Machine::default(), slots, observer: Some(index) }))
+    };
+    plan.header.targets = observers.filter_map(target).collect();
+    plan
+}
+
+/// What a proxy answers that sends traffic to these.
+#[must_use]
+pub fn route(addresses: &[&str]) -> Outcome {
+    let upstreams: Vec<Value> =
+        addresses.iter().map(|address| json!({ "address": address, "weight": 1 })).collect();
+    let mut outcome = Outcome::new(Answer::Pass, "the proxy answered");
+    outcome.outputs.insert("upstreams".to_owned(), upstreams.into());
+    outcome.outputs.insert("revision".to_owned(), "7".into());
+    outcome
+}
+
 /// An entry in a few words, for comparing what a run did: `end gate#1 failure: no`.
 #[must_use]
 pub fn told(entry: &Entry) -> String {
@@ -221,6 +267,7 @@ pub fn told(entry: &Entry) -> String {
             SkipReason::Condition => format!("skip {step}: if"),
             SkipReason::Unwinding => format!("skip {step}: unwinding"),
             SkipReason::Cancelled => format!("skip {step}: cancelled"),
+            SkipReason::Unobserved => format!("skip {step}: unobserved"),
         },
         Entry::ApprovalRequested { step, message, .. } => format!("ask {step}: {message}"),
         Entry::ApprovalAnswered { step, decision, by, .. } => format!("answer {step}: {decision:?} {by}"),

@@ -23,9 +23,9 @@ pub use outcome::{
     Answer, Check, Failure, FailureKind, Finding, FindingSeverity, Measurements, Outcome, StepResult,
 };
 pub use plan::{
-    Approval, Backoff, Effect, Fault, Inconclusive, Need, NotifyOn, Phase, Plan, PlanHeader, PlannedPlugin,
-    PluginIndex, PluginKind, Poll, RecordedPlan, ResultSet, Retry, RetryOn, SecretOrigin, SecretSource, Slot,
-    Step, StepIndex, Target, Uses,
+    Approval, Assignment, Backoff, Effect, Fault, Inconclusive, Narrowed, Need, NotifyOn, Phase, Plan,
+    PlanHeader, PlannedPlugin, PluginIndex, PluginKind, Poll, RecordedPlan, ResultSet, Retry, RetryOn,
+    SecretOrigin, SecretSource, Slot, Step, StepIndex, Target, Unassigned, Upstream, Uses,
 };
 pub use schema_work::{SchemaWork, check_schema_work};
 pub use verdict::{Cause, Remaining, Verdict, World};

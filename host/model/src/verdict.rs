@@ -20,6 +20,11 @@ pub enum Cause {
         /// Which.
         step: StepId,
     },
+    /// The proxy of a target did not say which slot is active, so nothing was started.
+    Unobserved {
+        /// The step that asked it.
+        step: StepId,
+    },
     /// Somebody cancelled it.
     Cancelled,
 }
@@ -76,6 +81,7 @@ impl Verdict {
             (_, Cause::Succeeded) => ExitCode::Succeeded,
             (_, Cause::Rejected { .. }) => ExitCode::Rejected,
             (_, Cause::Failed { .. }) => ExitCode::Failed,
+            (_, Cause::Unobserved { .. }) => ExitCode::Environment,
             (_, Cause::Cancelled) => ExitCode::Cancelled,
         }
     }
@@ -87,7 +93,7 @@ impl Verdict {
             (World::Stuck { .. }, _) => "stuck",
             (_, Cause::Succeeded) => "succeeded",
             (_, Cause::Rejected { .. }) => "rejected",
-            (_, Cause::Failed { .. }) => "failed",
+            (_, Cause::Failed { .. } | Cause::Unobserved { .. }) => "failed",
             (_, Cause::Cancelled) => "cancelled",
         }
     }
@@ -96,7 +102,7 @@ impl Verdict {
     #[must_use]
     pub const fn step(&self) -> Option<&StepId> {
         match &self.cause {
-            Cause::Rejected { step } | Cause::Failed { step } => Some(step),
+            Cause::Rejected { step } | Cause::Failed { step } | Cause::Unobserved { step } => Some(step),
             Cause::Succeeded | Cause::Cancelled => None,
         }
     }

@@ -20,6 +20,8 @@ pub fn schema() -> Value {
         ("description", json!({ "type": "string" })),
         ("inputs", named(WORD, reference("input"))),
         ("env", reference("env")),
+        ("target", described("The target of steps that name none.", json!({ "type": "string" }))),
+        ("targets", described("The machines that steps work on.", named(NAME, reference("target")))),
         ("secrets", named(NAME, reference("secret"))),
         ("plugins", named(NAME, reference("plugin"))),
         ("defaults", reference("defaults")),
@@ -65,6 +67,35 @@ fn definitions() -> Value {
             ("values", json!({ "type": "array", "minItems": 1, "items": { "type": ["string", "number", "boolean"] } })),
             ("description", json!({ "type": "string" })),
         ]),
+        "target": map(&[
+            ("docker", reference("docker")),
+            ("ssh", described("A `Host` of ssh_config, for commands. Without it: that of `docker`.", json!({ "type": "string" }))),
+            ("workdir", described("Where commands start on it.", json!({ "type": "string" }))),
+            ("slots", described("The two places of the service.", json!({ "type": "object", "propertyNames": { "pattern": NAME }, "additionalProperties": reference("slot"), "minProperties": 2, "maxProperties": 2 }))),
+            ("proxy", reference("proxy")),
+        ]),
+        "docker": required(&["host"], map(&[
+            ("host", described("`unix:///path`, `ssh://[user@]host` or `tcp://host:port`.", json!({ "type": "string" }))),
+            ("tls", reference("tls")),
+        ])),
+        "tls": required(&["ca", "cert", "key"], map(&[
+            ("ca", json!({ "type": "string" })),
+            ("cert", json!({ "type": "string" })),
+            ("key", json!({ "type": "string" })),
+        ])),
+        "slot": required(&["container"], map(&[
+            ("container", json!({ "type": "string" })),
+            ("port", json!({ "type": ["integer", "string"], "minimum": 1, "maximum": 65535 })),
+            ("host", described("Without it: 127.0.0.1.", json!({ "type": "string" }))),
+            ("address", described("As the proxy names it, if that is not `host:port`.", json!({ "type": "string" }))),
+        ])),
+        "proxy": required(&["uses"], map(&[
+            ("uses", described("A proxy switch; it is asked which slot is active.", json!({ "type": "string" }))),
+            ("with", json!({ "type": "object" })),
+            ("limits", reference("limits")),
+            ("timeout", reference("duration")),
+            ("secrets", texts()),
+        ])),
         "secret": required(&["from", "allow"], map(&[
             ("from", json!({ "type": "string", "pattern": "^(env|file):." })),
             ("allow", described("The plugins that may use it.", texts())),
@@ -86,6 +117,7 @@ fn definitions() -> Value {
             ("on", words_list(&["run.succeeded", "run.failed", "run.rolled_back", "run.stuck", "run.cancelled", "approval.waiting"])),
             ("uses", json!({ "type": "string" })),
             ("with", json!({ "type": "object" })),
+            ("target", step_key("target")),
             ("secrets", texts()),
             ("severity", words(&["info", "warning", "error"])),
             ("if", step_key("if")),
@@ -152,6 +184,10 @@ fn step_key(key: &str) -> Value {
         "with" => {
             described("Configuration, checked against the plugin's own schema.", json!({ "type": "object" }))
         }
+        "target" => described(
+            "One of `targets`; without it the one at the top of the file.",
+            json!({ "type": "string" }),
+        ),
         "needs" => json!({ "type": "array", "items": reference("need") }),
         "if" => described(
             "An expression (CEL), with or without `${{ }}`.",
@@ -225,7 +261,10 @@ mod tests {
     use super::schema;
     use crate::authored::{
         Keys,
-        keys::{DEFAULTS, INPUT, NEED, NOTIFY, PIPELINE, PLUGIN, POLL, RETRY, SECRET, STEP},
+        keys::{
+            DEFAULTS, DOCKER, INPUT, NEED, NOTIFY, PIPELINE, PLUGIN, POLL, PROXY, RETRY, SECRET, SLOT, STEP,
+            TARGET, TLS,
+        },
     };
 
     fn keys_of(schema: &Value) -> Vec<&str> {
@@ -236,9 +275,14 @@ mod tests {
     fn its_keys_are_those_that_are_read() {
         let schema = schema();
         let of = |name: &str| &schema["$defs"][name];
-        let table: [(&Value, &Keys); 10] = [
+        let table: [(&Value, &Keys); 15] = [
             (&schema, &PIPELINE),
             (of("input"), &INPUT),
+            (of("target"), &TARGET),
+            (of("docker"), &DOCKER),
+            (of("tls"), &TLS),
+            (of("slot"), &SLOT),
+            (of("proxy"), &PROXY),
             (of("secret"), &SECRET),
             (of("plugin"), &PLUGIN),
             (of("defaults"), &DEFAULTS),

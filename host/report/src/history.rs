@@ -111,7 +111,10 @@ fn verdict(line: &Line) -> String {
         (World::Unchanged | World::Changed { .. } | World::Restored { .. }, Cause::Rejected { step }) => {
             format!(" by {}", list([step.as_str()]))
         }
-        (World::Unchanged | World::Changed { .. } | World::Restored { .. }, Cause::Failed { step }) => {
+        (
+            World::Unchanged | World::Changed { .. } | World::Restored { .. },
+            Cause::Failed { step } | Cause::Unobserved { step },
+        ) => {
             format!(" at {}", list([step.as_str()]))
         }
         (World::Stuck { .. }, _) | (_, Cause::Succeeded | Cause::Cancelled) => String::new(),

@@ -4,9 +4,9 @@
 //! end and none of them used it; nothing is said of a rule whose steps were skipped or cut short, except that nothing is
 //! known. Rules are named in the words of the pipeline, so that they are found there.
 
-use runner_capabilities::{Rule, Use};
+use runner_capabilities::{Requested, Rule, Use};
 use runner_journal::Ending;
-use runner_model::{Plan, Step};
+use runner_model::{Narrowed, Plan, Step};
 use serde_json::{Value, json};
 
 use crate::{
@@ -37,17 +37,17 @@ struct Idle<'a> {
 }
 
 fn rows<'a, G: Granted>(plan: &'a Plan<G>, run: &'a Run) -> Vec<Row<'a>> {
-    plan.steps.iter().zip(&run.steps).flat_map(|(step, ran)| rows_of(plan, step, ran)).collect()
+    plan.steps.iter().zip(&run.steps).flat_map(|(step, ran)| rows_of(plan, step, run, ran)).collect()
 }
 
-fn rows_of<'a, G: Granted>(plan: &'a Plan<G>, step: &Step<G>, ran: &'a StepRun) -> Vec<Row<'a>> {
+fn rows_of<'a, G: Granted>(plan: &'a Plan<G>, step: &Step<G>, run: &Run, ran: &'a StepRun) -> Vec<Row<'a>> {
     let Some(plugin) = plan.plugin(step) else { return Vec::new() };
     let called = step.fault.is_none() && !ran.attempts.is_empty();
     let ended = ran.attempts.iter().all(|attempt| match &attempt.ending {
         Some(Ending::Answered { .. } | Ending::Failed { .. }) => true,
         Some(Ending::Aborted { .. }) | None => false,
     });
-    let rules = step.grants.requested().each_rule();
+    let rules = in_force(plan, step, run).each_rule();
     rules
         .into_iter()
         .map(|rule| {
@@ -55,6 +55,16 @@ fn rows_of<'a, G: Granted>(plan: &'a Plan<G>, step: &Step<G>, ran: &'a StepRun) 
             Row { step: ran, plugin: plugin.alias.as_str(), rule, used, told: called && ended }
         })
         .collect()
+}
+
+/// The rules that counted in this run: where they depend on the slots, those for the slot that was active.
+fn in_force<'a, G: Granted>(plan: &Plan<G>, step: &'a Step<G>, run: &Run) -> &'a Requested {
+    let assignment = plan.target(step).and_then(|(_, target)| {
+        let outcome = run.steps.get(target.observer?.get())?.outcome()?;
+        target.assign_outputs(&outcome.outputs).ok()
+    });
+    let case = |case: &&Narrowed| assignment.as_ref().is_some_and(|assigned| assigned.active == case.active);
+    step.narrowed.iter().find(case).map_or_else(|| step.grants.requested(), |case| &case.grants)
 }
 
 /// The rules that nothing used, in the order of the plan.
@@ -105,7 +115,7 @@ pub(crate) fn step_lines<G: Granted>(
     zone: &TimeZone,
 ) -> Vec<String> {
     let mut lines = Vec::new();
-    for row in rows_of(plan, step, ran) {
+    for row in rows_of(plan, step, run, ran) {
         match row.used {
             Some(used) => {
                 lines.push(format!("used    {}  {}", clean(&row.rule.to_string()), how(used, zone)))
@@ -176,7 +186,7 @@ pub fn table<G: Granted>(plan: &Plan<G>, run: &Run, style: &Style, zone: &TimeZo
         let id = clean(ran.id.as_str()).into_owned();
         let plugin = plan.plugin(step).map(|plugin| clean(plugin.alias.as_str()).into_owned());
         let plugin = plugin.unwrap_or_default();
-        for row in rows_of(plan, step, ran) {
+        for row in rows_of(plan, step, run, ran) {
             let mut cells = vec![id.clone(), plugin.clone(), row.rule.grant.as_str().to_owned()];
             cells.push(clean(&row.rule.rule).into_owned());
             match row.used {
@@ -210,7 +220,7 @@ pub(crate) fn step_json<G: Granted>(plan: &Plan<G>, step: &Step<G>, run: &Run, r
     if !run.keeps_ledger {
         return Value::Null;
     }
-    let rows = rows_of(plan, step, ran).into_iter().map(|row| {
+    let rows = rows_of(plan, step, run, ran).into_iter().map(|row| {
         json!({
             "grant": row.rule.grant,
             "rule": row.rule.rule,

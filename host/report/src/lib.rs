@@ -26,6 +26,7 @@ pub mod junit;
 pub mod ledger;
 mod place;
 pub mod plan;
+pub mod rehearsal;
 pub mod run;
 pub mod sarif;
 pub mod show;

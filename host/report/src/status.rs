@@ -87,6 +87,7 @@ fn one<G>(standing: &Standing<'_, G>, now_ms: u64, style: &Style, zone: &TimeZon
             }
             (Now::Asking, _) => fact("asks", asks(ran, &id, zone)),
             (Now::Waiting, _) => match step.phase {
+                Phase::Observe => waiting.push(format!("{id_of_step} for its turn")),
                 Phase::Main => {
                     let needs = unmet(standing, step);
                     let what = if needs.is_empty() { "its turn".to_owned() } else { list(needs) };
@@ -134,6 +135,15 @@ fn pairs<'a, G>(standing: &Standing<'a, G>) -> impl Iterator<Item = (&'a Step<G>
 /// The needs of a step that have not ended.
 fn unmet<'a, G>(standing: &Standing<'a, G>, step: &Step<G>) -> Vec<&'a str> {
     let open = |index: usize| standing.run.steps.get(index).is_none_or(|ran| ran.result().is_none());
+    // Nothing of `steps` has its turn before every proxy was asked.
+    let observers = standing.plan.header.targets.values().filter_map(|target| target.observer);
+    let asked: Vec<&str> = observers
+        .filter(|observer| step.phase == Phase::Main && open(observer.get()))
+        .map(|observer| standing.plan.step(observer).id.as_str())
+        .collect();
+    if !asked.is_empty() {
+        return asked;
+    }
     step.needs
         .iter()
         .filter(|need| open(need.step.get()))

@@ -82,6 +82,7 @@ pub(crate) fn skipped(reason: &SkipReason) -> String {
         SkipReason::Condition => "its `if` is false".to_owned(),
         SkipReason::Unwinding => "the run was already going back".to_owned(),
         SkipReason::Cancelled => "the run was cancelled before".to_owned(),
+        SkipReason::Unobserved => "which slot is active is not known".to_owned(),
     }
 }
 
@@ -126,6 +127,7 @@ pub(crate) fn kind<G>(plan: &Plan<G>, step: &Step<G>) -> &'static str {
 /// Which part of the pipeline a step stands in, if not among `steps`.
 pub(crate) const fn part(phase: &Phase) -> Option<&'static str> {
     match phase {
+        Phase::Observe => Some("targets"),
         Phase::Main => None,
         Phase::Finally => Some("finally"),
         Phase::Notify { .. } => Some("notify"),

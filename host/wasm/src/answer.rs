@@ -10,8 +10,8 @@ use runner_capabilities::{
     secrets::{MASK, Redactor},
 };
 use runner_engine::ports::{Reply, Snapshot};
-use runner_model::{Check, Failure, FailureKind, Finding, FindingSeverity, Outcome};
-use serde_json::{Map, Value};
+use runner_model::{Answer, Check, Failure, FailureKind, Finding, FindingSeverity, Outcome, Upstream};
+use serde_json::{Map, Value, json};
 
 use crate::kind::{Raw, RawAnswer};
 
@@ -19,6 +19,8 @@ use crate::kind::{Raw, RawAnswer};
 const MAX_FINDINGS: usize = 10_000;
 /// Most parts of a health check.
 const MAX_CHECKS: usize = 1_000;
+/// Most places that traffic goes to.
+const MAX_UPSTREAMS: usize = 1_000;
 /// Longest snapshot, as `wit/kinds.wit` says.
 const MAX_SNAPSHOT: usize = 64 * 1024;
 /// Longest line beside a step.
@@ -45,7 +47,27 @@ impl Judge<'_> {
             Raw::Restored => Ok(Reply::Restored),
             Raw::Captured(text) => self.snapshot(text).map(Reply::Captured),
             Raw::Answered(raw) => self.outcome(raw).map(Reply::Outcome),
+            Raw::Observed { upstreams, revision } => self.observed(&upstreams, &revision).map(Reply::Outcome),
         }
+    }
+
+    /// Where traffic goes, as outputs that every proxy switch has whatever it declares.
+    fn observed(&self, upstreams: &[Upstream], revision: &str) -> Result<Outcome, Failure> {
+        // What an address takes even without text.
+        let size: usize = upstreams.iter().map(|upstream| 16 + upstream.address.len()).sum();
+        self.fits(size + revision.len())?;
+        if upstreams.len() > MAX_UPSTREAMS {
+            return Err(bad(format!("it names {} upstreams, more than {MAX_UPSTREAMS}", upstreams.len())));
+        }
+        let line = |text: &str| self.line(text, MAX_NAME);
+        let upstreams: Vec<Value> = upstreams
+            .iter()
+            .map(|upstream| json!({ "address": line(&upstream.address), "weight": upstream.weight }))
+            .collect();
+        let mut outcome = Outcome::new(Answer::Pass, "the proxy answered");
+        outcome.outputs.insert("upstreams".to_owned(), Value::Array(upstreams));
+        outcome.outputs.insert("revision".to_owned(), line(revision).into());
+        Ok(outcome)
     }
 
     /// The plugin's own failure as it may leave.
@@ -210,7 +232,7 @@ fn size(raw: &RawAnswer) -> usize {
 mod tests {
     use runner_capabilities::{host::bindings::runner::plugin::types, secrets::Redactor};
     use runner_engine::ports::{Reply, Snapshot};
-    use runner_model::{Answer, Check, Failure, FailureKind, Finding, FindingSeverity, Outcome};
+    use runner_model::{Answer, Check, Failure, FailureKind, Finding, FindingSeverity, Outcome, Upstream};
     use serde_json::json;
 
     use super::Judge;
@@ -268,6 +290,27 @@ mod tests {
             measurements: None,
         };
         assert_eq!(judged(Raw::Answered(raw()), 10_000), Ok(Reply::Outcome(expected)));
+    }
+
+    #[test]
+    fn what_a_proxy_says_leaves_clean_and_without_secrets() {
+        let upstream = |address: &str| Upstream { address: address.to_owned(), weight: 2 };
+        let observed = |upstreams: Vec<Upstream>, room| {
+            judged(Raw::Observed { upstreams, revision: "hunter2\u{1b}[2J".to_owned() }, room)
+        };
+        let mut expected = Outcome::new(Answer::Pass, "the proxy answered");
+        let outputs = json!({ "upstreams": [{ "address": "127.0.0.1:1", "weight": 2 }], "revision": "***" });
+        expected.outputs = outputs.as_object().unwrap().clone();
+        assert_eq!(observed(vec![upstream("127.0.0.1\u{1b}[2J:1")], 10_000), Ok(Reply::Outcome(expected)));
+        assert_eq!(
+            observed(vec![upstream("a:1"); 1_001], 100_000),
+            bad("it names 1001 upstreams, more than 1000")
+        );
+        let message = "output: the answer has 38 bytes, and 30 are left of the limit";
+        assert_eq!(
+            observed(vec![upstream("127.0.0.1")], 30),
+            Err(Failure::new(FailureKind::BudgetExceeded, message))
+        );
     }
 
     #[test]

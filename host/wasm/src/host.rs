@@ -2,24 +2,26 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
 use runner_capabilities::{
-    Capability, GrantSet, Limits, Machine,
+    Capability, DockerHost, GrantSet, Limits, Machine,
     command::{CommandRule, Programs},
+    docker::{Engine as Docker, Places},
     env::Variables,
     filesystem::Tree,
-    host::{Context, Ledger, Surroundings, bindings::runner::plugin::types},
+    host::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types},
     log::Line,
     network::Dialer,
     secrets::{Redactor, SecretBytes},
 };
-use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Reply, StepRunner};
+use runner_engine::ports::{BoxFuture, Call, CallReport, LogLine, Mode, Reply, StepRunner};
 use runner_model::{
-    Failure, FailureKind, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step, StepIndex, Uses,
+    Assignment, Failure, FailureKind, Narrowed, Plan, PlanHeader, PluginAlias, PluginIndex, SecretName, Step,
+    StepIndex, TargetName, Uses,
 };
 use tokio::{sync::Semaphore, time::Instant};
 use wasmtime::{Engine, component::Component};
@@ -31,6 +33,7 @@ use crate::{
     inspect::LoadError,
     kind::Kind,
     loader::{Known, Loader, linked},
+    rehearsal,
 };
 
 /// What a host is told of its surroundings.
@@ -40,6 +43,10 @@ pub struct HostOptions {
     pub env: BTreeMap<String, String>,
     /// The bytes of the pipeline's secrets.
     pub secrets: BTreeMap<SecretName, Vec<u8>>,
+    /// The Docker Engine of steps without a target.
+    pub docker: DockerHost,
+    /// The directory that holds the runs; no container gets to see it.
+    pub state: Option<PathBuf>,
 }
 
 /// The components of a plan, ready to be called. Clones share everything.
@@ -59,14 +66,42 @@ pub(crate) struct Loaded {
 struct LoadedStep {
     id: String,
     known: Arc<Known>,
+    limits: Limits,
+    secrets: Arc<SecretBytes>,
+    plugin: PluginAlias,
+    rights: Rights,
+}
+
+/// What a step may do.
+enum Rights {
+    /// The same whichever slot of its target is active.
+    Always(Allowed),
+    /// Something else for each slot that may be active, and for none.
+    PerSlot(Vec<(Option<String>, Allowed)>),
+}
+
+/// Grants, and what a call under them needs.
+struct Allowed {
     link: Arc<Link>,
     grants: Arc<GrantSet>,
-    limits: Limits,
     tree: Option<Arc<Tree>>,
-    secrets: Arc<SecretBytes>,
     env: Arc<Variables>,
     machine: Arc<Machine>,
     programs: Arc<Programs>,
+    docker: Option<Arc<Docker>>,
+}
+
+impl LoadedStep {
+    /// What counts under this assignment; nothing if rules depend on it and it is not known.
+    fn allowed(&self, assignment: Option<&Assignment>) -> Option<&Allowed> {
+        match &self.rights {
+            Rights::Always(allowed) => Some(allowed),
+            Rights::PerSlot(cases) => {
+                let active = &assignment?.active;
+                cases.iter().find(|(case, _)| case == active).map(|(_, allowed)| allowed)
+            }
+        }
+    }
 }
 
 /// A component in its engine, linked: what is left is to instantiate it.
@@ -116,6 +151,7 @@ impl Host {
             options: &options,
             links: HashMap::new(),
             tree: None,
+            engines: HashMap::new(),
             allocation: allocation(plan),
         };
         let mut steps = Vec::with_capacity(plan.steps.len());
@@ -187,6 +223,8 @@ struct Linking<'a> {
     options: &'a HostOptions,
     links: HashMap<LinkKey, Arc<Link>>,
     tree: Option<Arc<Tree>>,
+    /// One Docker Engine for each target, and one for the steps without.
+    engines: HashMap<Option<TargetName>, Arc<Docker>>,
     allocation: Allocation,
 }
 
@@ -202,41 +240,73 @@ impl Linking<'_> {
         let Some(known) = self.plugins.get(index.get()).cloned() else {
             unreachable!("a plan's steps use the plan's plugins");
         };
+        let rights = if step.narrowed.is_empty() {
+            Rights::Always(self.allowed(&known, index, step, step.grants.clone()).await?)
+        } else {
+            let mut cases = Vec::with_capacity(step.narrowed.len());
+            for Narrowed { active, grants } in &step.narrowed {
+                let narrowed = step.grants.narrow(grants.clone()).map_err(|beyond| LoadError::Widened {
+                    rules: beyond.into_iter().map(|error| error.message).collect(),
+                })?;
+                cases.push((active.clone(), self.allowed(&known, index, step, narrowed).await?));
+            }
+            Rights::PerSlot(cases)
+        };
+        Ok(LoadedStep {
+            id: step.id.to_string(),
+            limits: step.limits,
+            secrets: Arc::new(self.secrets(step, index)),
+            plugin: self.alias(index),
+            rights,
+            known,
+        })
+    }
+
+    /// Links the component of a step with `grants` and no others.
+    async fn allowed(
+        &mut self,
+        known: &Arc<Known>,
+        index: PluginIndex,
+        step: &Step,
+        grants: GrantSet,
+    ) -> Result<Allowed, LoadError> {
         let counting = if step.limits.fuel.is_some() { Counting::Fuel } else { Counting::Nothing };
         let granted = known
             .surface
             .linked
             .iter()
             .copied()
-            .filter(|capability| step.grants.rules().serves(*capability))
+            .filter(|capability| grants.rules().serves(*capability))
             .collect();
         let key = (index, counting, granted);
         let link = match self.links.get(&key) {
             Some(link) => Arc::clone(link),
             None => {
-                let link = Arc::new(self.link(&known, counting, step).await?);
+                let link = Arc::new(self.link(known, counting, &grants).await?);
                 self.links.insert(key, Arc::clone(&link));
                 link
             }
         };
-        Ok(LoadedStep {
-            id: step.id.to_string(),
+        Ok(Allowed {
             link,
-            limits: step.limits,
-            tree: if needs_tree(&step.grants) { Some(self.tree()?) } else { None },
-            secrets: Arc::new(self.secrets(step, index)),
-            env: Arc::new(self.env(step)),
+            tree: if needs_tree(&grants) { Some(self.tree()?) } else { None },
+            env: Arc::new(self.env(step, &grants)),
             machine: Arc::new(self.machine(step)),
-            programs: Arc::new(self.programs(step)),
-            grants: Arc::new(step.grants.clone()),
-            known,
+            programs: Arc::new(self.programs(&grants)),
+            docker: if grants.rules().docker.is_empty() { None } else { Some(self.docker(step)) },
+            grants: Arc::new(grants),
         })
     }
 
     /// In the pool if the plan has many steps, the machine has room for one and the component fits; else on demand.
-    async fn link(&self, known: &Arc<Known>, counting: Counting, step: &Step) -> Result<Link, LoadError> {
+    async fn link(
+        &self,
+        known: &Arc<Known>,
+        counting: Counting,
+        grants: &GrantSet,
+    ) -> Result<Link, LoadError> {
         let link = |component: &Component, engine: Engine, allocation| {
-            let kind = linked(&engine, component, &known.surface, &step.grants)?;
+            let kind = linked(&engine, component, &known.surface, grants)?;
             Ok(Link { kind, engine, allocation })
         };
         let (component, engine) = self.loader.on_demand(known, counting).await?;
@@ -258,6 +328,23 @@ impl Linking<'_> {
         Ok(Arc::clone(self.tree.insert(Arc::new(tree))))
     }
 
+    /// The engine of the step's target, shared by all its steps.
+    fn docker(&mut self, step: &Step) -> Arc<Docker> {
+        if let Some(engine) = self.engines.get(&step.target) {
+            return Arc::clone(engine);
+        }
+        let target = step.target.as_ref().and_then(|name| self.header.targets.get(name));
+        let host = target.map_or(&self.options.docker, |target| &target.machine.docker);
+        let places = Places {
+            directory: PathBuf::from(&self.header.directory),
+            workdir: target.and_then(|target| target.machine.workdir.clone()),
+            state: self.options.state.clone(),
+        };
+        let engine = Arc::new(Docker::new(host.clone(), places));
+        self.engines.insert(step.target.clone(), Arc::clone(&engine));
+        engine
+    }
+
     /// The secrets that the step lists and whose `allow` names its plugin. The grant is asked at each call.
     fn secrets(&self, step: &Step, index: PluginIndex) -> SecretBytes {
         let alias = self.alias(index);
@@ -272,10 +359,10 @@ impl Linking<'_> {
     }
 
     /// The step's own variables over the granted ones of the host.
-    fn env(&self, step: &Step) -> Variables {
+    fn env(&self, step: &Step, grants: &GrantSet) -> Variables {
         let own: BTreeMap<String, String> =
             step.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        let names = step.grants.rules().env.names().filter(|name| !own.contains_key(*name));
+        let names = grants.rules().env.names().filter(|name| !own.contains_key(*name));
         let granted = names
             .filter_map(|name| self.options.env.get(name).map(|value| (name.to_owned(), value.clone())))
             .collect();
@@ -289,9 +376,9 @@ impl Linking<'_> {
     }
 
     /// The host's variables that the step's programs may have, and those by which `ssh` finds its agent.
-    fn programs(&self, step: &Step) -> Programs {
+    fn programs(&self, grants: &GrantSet) -> Programs {
         let own = |name: &str| self.options.env.get(name).map(|value| (name.to_owned(), value.clone()));
-        let rules = &step.grants.rules().command;
+        let rules = &grants.rules().command;
         Programs {
             env: rules.rules().flat_map(CommandRule::variables).filter_map(own).collect(),
             ssh_env: ["HOME", "SSH_AUTH_SOCK"].into_iter().filter_map(own).collect(),
@@ -302,7 +389,15 @@ impl Linking<'_> {
 
 /// Whether a step works in the pipeline's directory.
 fn needs_tree(grants: &GrantSet) -> bool {
-    !grants.rules().filesystem.is_empty() || !grants.rules().command.is_empty()
+    let rules = grants.rules();
+    !(rules.filesystem.is_empty() && rules.command.is_empty() && rules.git.is_empty())
+}
+
+impl LoadedStep {
+    /// What is answered without a call.
+    fn instead(&self, call: &Call) -> Option<CallReport> {
+        rehearsal::instead(call, &self.known.manifest, self.known.surface.wasi_linked)
+    }
 }
 
 impl StepRunner for Host {
@@ -322,11 +417,19 @@ impl Loaded {
                 dropped: 0,
                 denied: Vec::new(),
                 used: Vec::new(),
+                rehearsed: Vec::new(),
             };
         };
+        if let Some(instead) = step.instead(&call) {
+            return instead;
+        }
         let redactor = Arc::clone(&self.redactor);
         let on_line = Box::new(move |line: &Line| on_log(shown(line)));
-        let ledger = Arc::new(Ledger::new(step.limits, redactor, on_line));
+        let ledger = Ledger::new(step.limits, redactor, on_line);
+        let ledger = Arc::new(match call.mode {
+            Mode::Real | Mode::Assumed => ledger,
+            Mode::Rehearsed => ledger.rehearsing(),
+        });
         let result =
             self.ask(step, call, &ledger).await.map_err(|failure| failure::tidy(failure, &self.redactor));
         let record = ledger.finish();
@@ -336,12 +439,17 @@ impl Loaded {
             dropped: record.dropped,
             denied: record.refusals,
             used: record.uses,
+            rehearsed: record.rehearsed,
         }
     }
 
     #[cfg(test)]
     pub(crate) fn allocations(&self) -> Vec<Allocation> {
-        self.steps.iter().flatten().map(|step| step.link.allocation).collect()
+        let of = |step: &LoadedStep| match &step.rights {
+            Rights::Always(allowed) => vec![allowed.link.allocation],
+            Rights::PerSlot(cases) => cases.iter().map(|(_, allowed)| allowed.link.allocation).collect(),
+        };
+        self.steps.iter().flatten().flat_map(of).collect()
     }
 
     fn step(&self, index: StepIndex) -> Option<&LoadedStep> {
@@ -349,6 +457,10 @@ impl Loaded {
     }
 
     async fn ask(&self, step: &LoadedStep, call: Call, ledger: &Arc<Ledger>) -> Result<Reply, Failure> {
+        let Some(allowed) = step.allowed(call.assignment.as_ref()) else {
+            let message = "which slot of its target is active is not known, and so is what it may do; nothing was called";
+            return Err(Failure::new(FailureKind::Unavailable, message));
+        };
         step.known.schema.check(&call.config).map_err(|why| Failure::new(FailureKind::InvalidConfig, why))?;
         let time = call.time.min(Duration::from_millis(step.limits.time_ms));
         let request = types::Request {
@@ -358,18 +470,18 @@ impl Loaded {
             config: call.config.to_string(),
         };
         // Whoever waits here does so on its own time: the call has not begun.
-        let slot = match step.link.allocation {
+        let slot = match allowed.link.allocation {
             Allocation::Pooled => Some(self.slots.acquire().await.map_err(internal)?),
             Allocation::OnDemand => None,
         };
-        let context = self.context(step, Instant::now() + time, ledger);
+        let context = self.context(step, allowed, &request.run_id, Instant::now() + time, ledger);
         let running = self.loader.shared.engines.running();
         // The store lives and dies inside: after a trap, a timeout or a cancellation nothing of it is used again.
         let asked = tokio::time::timeout(time, async {
             let context = if step.known.surface.wasi_linked { with_wasi(context).await? } else { context };
-            let mut store = guest::store(&step.link.engine, context, step.limits.memory, step.limits.fuel)
+            let mut store = guest::store(&allowed.link.engine, context, step.limits.memory, step.limits.fuel)
                 .map_err(internal)?;
-            let answer = step
+            let answer = allowed
                 .link
                 .kind
                 .call(&mut store, &request, call.operation)
@@ -394,19 +506,28 @@ impl Loaded {
         }
     }
 
-    fn context(&self, step: &LoadedStep, deadline: Instant, ledger: &Arc<Ledger>) -> Context {
+    fn context(
+        &self,
+        step: &LoadedStep,
+        allowed: &Allowed,
+        run: &str,
+        deadline: Instant,
+        ledger: &Arc<Ledger>,
+    ) -> Context {
         Context::new(Surroundings {
-            grants: Arc::clone(&step.grants),
+            grants: Arc::clone(&allowed.grants),
             limits: step.limits,
             deadline,
-            tree: step.tree.clone(),
+            tree: allowed.tree.clone(),
             secrets: Arc::clone(&step.secrets),
             dialer: Arc::clone(&self.dialer),
             time: Arc::clone(&self.loader.shared.time),
             ledger: Arc::clone(ledger),
-            env: Arc::clone(&step.env),
-            machine: Arc::clone(&step.machine),
-            programs: Arc::clone(&step.programs),
+            env: Arc::clone(&allowed.env),
+            machine: Arc::clone(&allowed.machine),
+            programs: Arc::clone(&allowed.programs),
+            docker: allowed.docker.clone(),
+            owner: Owner { run: run.to_owned(), step: step.id.clone(), plugin: step.plugin.to_string() },
         })
     }
 }

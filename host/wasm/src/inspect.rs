@@ -93,6 +93,12 @@ pub enum LoadError {
         /// What.
         imports: Vec<String>,
     },
+    /// What a step is granted in one case of its target's slots is more than it is granted at all.
+    #[error("the plan is not in order: for one of the slots the step is granted more than was admitted: {}", rules.join(", "))]
+    Widened {
+        /// The rules that are too much.
+        rules: Vec<String>,
+    },
     /// Its imports have the right names and the wrong types.
     #[error("the component does not fit the contract: {reason}")]
     Misfit {
@@ -161,6 +167,7 @@ impl LoadError {
                 "`describe` is called without any capability granted, and must do with that".to_owned()
             }
             Self::BadManifest { .. } => "correct what the plugin's `describe` returns".to_owned(),
+            Self::Widened { .. } => "start the run again from the pipeline".to_owned(),
             Self::Changed { .. } => "check the pipeline again, and find out who changed the file".to_owned(),
             Self::Directory { .. } => "run from where the pipeline file is readable".to_owned(),
         }

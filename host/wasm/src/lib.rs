@@ -34,6 +34,7 @@ mod loader_tests;
 mod manifest;
 #[cfg(test)]
 mod pool_tests;
+mod rehearsal;
 mod schema;
 mod source;
 mod surface;

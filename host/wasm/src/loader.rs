@@ -13,7 +13,7 @@ use futures::StreamExt as _;
 use runner_capabilities::{
     GrantSet, Limits,
     clock::Time,
-    host::{Context, Ledger, Surroundings, link, link_wasi},
+    host::{Context, Ledger, Owner, Surroundings, link, link_wasi},
     network::Dialer,
     secrets::{Redactor, SecretBytes},
 };
@@ -337,6 +337,8 @@ impl Loader {
             env: Arc::default(),
             machine: Arc::default(),
             programs: Arc::default(),
+            docker: None,
+            owner: Owner::default(),
         });
         if surface.wasi_linked { context.with_wasi().map_err(|error| error.to_string()) } else { Ok(context) }
     }

@@ -263,6 +263,7 @@ impl Stage {
                 required: false,
                 outputs: None,
                 grants,
+                narrowed: Vec::new(),
                 limits: self.limits,
                 secrets: self.secrets.keys().cloned().collect(),
                 env: BTreeMap::new(),
@@ -279,7 +280,7 @@ impl Stage {
 
     /// A plan of so many steps that all use `component`, loaded.
     pub(crate) async fn host_of(&self, loader: &Loader, component: &[u8], steps: usize) -> Host {
-        let options = HostOptions { env: BTreeMap::new(), secrets: self.secrets.clone() };
+        let options = HostOptions { secrets: self.secrets.clone(), ..HostOptions::default() };
         let mut plan = self.plan(component);
         for number in 1..steps {
             let id = StepId::new(format!("step{number}"));
@@ -300,9 +301,11 @@ pub(crate) fn observe() -> Call {
         run: RunId::from_parts(0, 0),
         step: StepIndex(0),
         attempt: 1,
+        assignment: None,
         operation: Operation::Observe,
         config: json!({}),
         time: Duration::from_secs(600),
+        mode: runner_engine::ports::Mode::Real,
     }
 }
 

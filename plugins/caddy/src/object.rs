@@ -3,7 +3,8 @@
 //! Two shapes are understood: an upstream (`{"dial": …}`), which takes one address, and a `reverse_proxy`
 //! handler, which takes several. Shares are said the way the handler already balances: with
 //! `weighted_round_robin` as its weights, with `round_robin` or `random` by naming an address more than once.
-//! Everything else in the object stays as it is.
+//! Everything else in the object stays as it is. A handler with an empty list sends traffic nowhere: so it stands
+//! before the first deployment.
 
 use runner_plugin::{Failure, Upstream};
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ impl Object {
             return Err(not("its upstreams are dynamic"));
         }
         let upstreams = object.list().ok_or_else(|| not("its `upstreams` are missing"))?;
-        if upstreams.is_empty() || upstreams.iter().any(|upstream| dial(upstream).is_none()) {
+        if upstreams.iter().any(|upstream| dial(upstream).is_none()) {
             return Err(not("its `upstreams` are not all addresses (`dial`)"));
         }
         Ok(object)
@@ -167,8 +168,10 @@ fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 
 /// Upstreams as a person reads them: `` `a:1` `` or `` `a:1` (90 %) and `b:1` (10 %) ``.
 pub(crate) fn described(upstreams: &[Upstream]) -> String {
-    if let [only] = upstreams {
-        return format!("`{}`", only.address);
+    match upstreams {
+        [] => return "nobody".to_owned(),
+        [only] => return format!("`{}`", only.address),
+        [_, _, ..] => {}
     }
     let sum: u64 = upstreams.iter().map(|upstream| u64::from(upstream.weight)).sum();
     let share = |weight: u32| (u64::from(weight) * 100 + sum / 2) / sum.max(1);
@@ -209,6 +212,17 @@ mod tests {
             Err(Failure::invalid_config(
                 "an upstream takes one address; name its `reverse_proxy` handler as `object` to share traffic"
             )),
+        );
+    }
+
+    #[test]
+    fn a_handler_without_upstreams_sends_traffic_nowhere_and_takes_the_first() {
+        let bare = object(json!({ "handler": "reverse_proxy", "upstreams": [] }));
+
+        assert_eq!((bare.upstreams(), described(&bare.upstreams())), (Vec::new(), "nobody".to_owned()));
+        assert_eq!(
+            bare.moved_to(&[upstream("blue:1", 1)]),
+            Ok(object(json!({ "handler": "reverse_proxy", "upstreams": [{ "dial": "blue:1" }] }))),
         );
     }
 

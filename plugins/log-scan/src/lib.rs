@@ -1,47 +1,78 @@
 //! Gate: what must not stand in a log does not, and what must does.
 //!
-//! Bytes go through `lines`, then (with `since`) through `time`; what is left is held against the rules by `scan`,
-//! for which `traceback` joins the lines of one exception. This file reads the files and adds up; only it and the
-//! clock of `time` touch the host.
+//! ```text
+//! files      -> lines -> time (with `since`) -.
+//!                                              >-> scan: rules, tracebacks -> findings, each with its place
+//! container  -> source: the engine's lines   -'
+//! ```
+//!
+//! `lines` makes lines of bytes whatever their encoding; `source` asks the engine for what a container wrote; `scan` holds
+//! lines against the rules, for which `traceback` joins the lines of one exception. Only this file, `source` and the clock
+//! of `time` touch the host.
+//!
+//! Never here: a pass for lines that were not seen. A log whose beginning is missing is inconclusive.
 
 mod lines;
+mod place;
 mod rule;
 mod scan;
+mod source;
 mod time;
 mod traceback;
 
+use runner_evidence::Size;
 use runner_plugin::text::counted;
 use runner_plugin::{Decision, Evaluation, Failure, Finding, Gate, Host, Request, Severity};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use rule::{Forbidden, Required, Rule};
-use scan::Scan;
-use time::Since;
+use rule::{Allowed, Forbidden, Preset, Required, Rule};
+use scan::{Rules, Scan};
+use source::{Gaps, Source};
+use time::Written;
 
 /// Which logs, and what must and must not stand there.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["files"] }, { "required": ["container"] }]))]
 pub struct Config {
     /// Paths and patterns of the logs. Each must match a file.
+    #[serde(default)]
     #[schemars(length(min = 1))]
     files: Vec<String>,
-    /// What must stand in no line. Without it: `traceback`, `error` and `exception` in any case, except in lines
-    /// with `DEBUG`.
-    #[serde(default = "errors")]
-    forbid: Vec<Forbidden>,
-    /// What must stand in a line of one of the files.
+    /// Name or id of a container, instead of files.
+    #[schemars(length(min = 1))]
+    container: Option<String>,
+    /// What must stand in no line. Without it, `deny` and `preset`: `traceback`, `error` and `exception` in any case,
+    /// except in lines with `DEBUG`.
+    forbid: Option<Vec<Forbidden>>,
+    /// Regular expressions that must match no line.
+    #[serde(default)]
+    deny: Vec<String>,
+    /// Regular expressions for lines that are all right whatever else stands in them. For a traceback: its first line or
+    /// its exception.
+    #[serde(default)]
+    allow: Vec<String>,
+    /// Rules for the logs of a kind of program, besides `forbid` and `deny`.
+    preset: Option<Preset>,
+    /// What must stand in a line of one of the files, or of the container.
     #[serde(default)]
     require: Vec<Required>,
     /// How often a line may come.
     repeats: Option<Repeats>,
-    /// How many lines at the end of each file to look at. Without it: all.
+    /// How many lines at the end of each file, or of the container's log, to look at. Without it: all.
     #[schemars(range(min = 1))]
     last_lines: Option<u32>,
-    /// From when on lines are looked at: a time with its offset, or how long ago (`15m`, `1h30m`).
-    since: Option<String>,
-    /// The offset that times in the logs without one have, e.g. `Z` or `+02:00`. Only needed with `since`.
+    /// The same by Docker's name for it.
+    #[schemars(range(min = 1))]
+    tail: Option<u32>,
+    /// From when on lines are looked at: a time with its offset, milliseconds since 1970, or how long ago (`15m`,
+    /// `1h30m`); for a container also `start`, which is when it was started last.
+    since: Option<Written>,
+    /// The offset that times in the files without one have, e.g. `Z` or `+02:00`. Only needed with `since`.
     assume_offset: Option<String>,
+    /// Most bytes of a container's log to look at; the last ones. Without it: 1 MiB.
+    max_size: Option<Size>,
     /// Whether it is all right if there is no line to look at.
     #[serde(default)]
     allow_empty: bool,
@@ -51,15 +82,11 @@ pub struct Config {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Repeats {
-    /// How often at most in the lines of one file that are looked at.
+    /// How often at most in the lines of one log that are looked at.
     #[schemars(range(min = 1))]
     at_most: u32,
     /// A text that a line must have to be counted. Without it: every line is.
     containing: Option<String>,
-}
-
-fn errors() -> Vec<Forbidden> {
-    vec![Forbidden::errors()]
 }
 
 /// The gate.
@@ -68,44 +95,69 @@ pub struct LogScan;
 
 impl Gate for LogScan {
     type Config = Config;
-    const OUTPUTS: &'static [&'static str] = &["files", "lines", "misencoded_lines"];
+    const OUTPUTS: &'static [&'static str] = &["files", "lines", "matches", "misencoded_lines"];
 
     fn evaluate(config: Config, _: &Request, host: &Host) -> Result<Evaluation, Failure> {
-        let rules: Vec<Rule> = config.forbid.iter().map(Rule::of_forbidden).collect::<Result<_, _>>()?;
-        let required: Vec<Rule> = config.require.iter().map(Rule::of_required).collect::<Result<_, _>>()?;
-        if rules.is_empty() && required.is_empty() && config.repeats.is_none() {
-            return Err(Failure::invalid_config(
-                "nothing is looked for: give `forbid`, `require` or `repeats`",
-            ));
-        }
-        let since = config.since.as_deref();
-        let since =
-            since.map(|since| Since::new(since, config.assume_offset.as_deref(), host)).transpose()?;
-        let paths = host.files().find(&config.files)?;
-        let mut scan = Scan::new(&rules, &required, config.repeats.as_ref());
-        for path in &paths {
-            let bytes = lines::narrowed(host.files().read(path)?);
-            scan.file(path, lines::lines(&bytes, config.last_lines), since.as_ref())?;
-        }
-        let (lines, misencoded) = (scan.lines, scan.misencoded);
-        Ok(answer(scan, paths.len(), config.allow_empty)
-            .output("files", paths.len())
+        let source = Source::new(&config, host)?;
+        let forbidden = config.forbidden();
+        let rules = config.rules(&forbidden)?;
+        let mut scan = Scan::new(&rules);
+        let seen = source.read(&mut scan, host)?;
+        let (lines, matches, misencoded) = (scan.lines, scan.matches, scan.misencoded);
+        let evaluation = answer(scan, &seen.name, &seen.gaps, config.allow_empty);
+        let evaluation = match seen.files {
+            Some(files) => evaluation.output("files", files),
+            None => evaluation,
+        };
+        Ok(evaluation
             .output("lines", lines)
+            .output("matches", matches)
             .output("misencoded_lines", misencoded))
     }
 }
 
-fn answer(scan: Scan, files: usize, allow_empty: bool) -> Evaluation {
-    let looked_at = format!("{} of {}", counted(scan.lines, "line", "lines"), counted(files, "log", "logs"));
-    if scan.lines == 0 && !allow_empty {
+impl Config {
+    /// The rules that are written out, and those of the preset before them: they have names of their own.
+    fn forbidden(&self) -> Vec<Forbidden> {
+        let preset = self.preset.map(Preset::forbidden).unwrap_or_default();
+        let written = match &self.forbid {
+            Some(forbid) => forbid.clone(),
+            None if self.deny.is_empty() && self.preset.is_none() => vec![Forbidden::errors()],
+            None => Vec::new(),
+        };
+        preset.into_iter().chain(written).collect()
+    }
+
+    fn rules<'c>(&'c self, forbidden: &'c [Forbidden]) -> Result<Rules<'c>, Failure> {
+        let denied = self.deny.iter().map(|pattern| Rule::of_denied(pattern));
+        let rules = Rules {
+            forbidden: forbidden.iter().map(Rule::of_forbidden).chain(denied).collect::<Result<_, _>>()?,
+            required: self.require.iter().map(Rule::of_required).collect::<Result<_, _>>()?,
+            allowed: Allowed::new(&self.allow)?,
+            repeats: self.repeats.as_ref(),
+        };
+        if rules.forbidden.is_empty() && rules.required.is_empty() && rules.repeats.is_none() {
+            return Err(Failure::invalid_config(
+                "nothing is looked for: give `forbid`, `deny`, `preset`, `require` or `repeats`",
+            ));
+        }
+        Ok(rules)
+    }
+}
+
+fn answer(scan: Scan, name: &str, gaps: &Gaps, allow_empty: bool) -> Evaluation {
+    let looked_at = format!("{} of {name}", counted(scan.lines, "line", "lines"));
+    if scan.lines == 0 && gaps.is_none() && !allow_empty {
         let finding = Finding::warning("empty-log", "there is no line to look at")
             .help("does the service write here? `allow_empty: true` lets it pass");
         return Evaluation::inconclusive(format!("nothing was looked at: {looked_at}")).finding(finding);
     }
-    let findings = scan.findings();
+    let findings = scan.findings(gaps.is_none());
     let (errors, warnings) = (findings.count_of(Severity::Error), findings.count_of(Severity::Warning));
     let decision = match (errors, warnings) {
         (1.., _) => Decision::Fail,
+        // What was not seen may be an error; what was seen is one.
+        (0, _) if !gaps.is_none() => Decision::Inconclusive,
         (0, 1..) => Decision::Warn,
         (0, 0) => Decision::Pass,
     };
@@ -113,7 +165,9 @@ fn answer(scan: Scan, files: usize, allow_empty: bool) -> Evaluation {
         0 => format!("nothing wrong in {looked_at}"),
         number => format!("{} in {looked_at}", counted(number, "problem", "problems")),
     };
-    Evaluation { findings: findings.into_vec(), ..Evaluation::new(decision, summary) }
+    let summary = if gaps.is_none() { summary } else { format!("{summary}, and not all were seen") };
+    let findings = gaps.findings().into_iter().chain(findings.into_vec()).collect();
+    Evaluation { findings, ..Evaluation::new(decision, summary) }
 }
 
 runner_plugin::export_gate!(LogScan);

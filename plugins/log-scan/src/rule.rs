@@ -26,6 +26,9 @@ pub(crate) struct Forbidden {
     warn: bool,
     /// What to do about it.
     help: Option<String>,
+    /// Whether lines of the level DEBUG are all right. Only presets say so.
+    #[serde(skip)]
+    except_debug: bool,
 }
 
 /// What must stand in a line: one of `texts`, or `pattern`.
@@ -56,6 +59,36 @@ impl Forbidden {
     }
 }
 
+/// What is forbidden in the logs of a kind of program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Preset {
+    /// Tracebacks, `error` and `exception` in any case, `CRITICAL` and `FATAL`; not in lines of the level DEBUG.
+    Python,
+}
+
+impl Preset {
+    /// The rules it stands for.
+    pub(crate) fn forbidden(self) -> Vec<Forbidden> {
+        match self {
+            Self::Python => {
+                let texts = |rule: &str, texts: &[&str]| Forbidden {
+                    texts: texts.iter().map(|&text| text.to_owned()).collect(),
+                    rule: Some(rule.to_owned()),
+                    except_debug: true,
+                    ..Forbidden::default()
+                };
+                let errors = texts("error", &["traceback", "error", "exception"]);
+                vec![
+                    texts("traceback", &["Traceback (most recent call last)"]),
+                    Forbidden { ignore_case: true, ..errors },
+                    Forbidden { pattern: Some(r"\b(CRITICAL|FATAL)\b".to_owned()), ..texts("critical", &[]) },
+                ]
+            }
+        }
+    }
+}
+
 /// A rule whose pattern is understood.
 #[derive(Debug)]
 pub(crate) struct Rule<'c> {
@@ -67,6 +100,7 @@ pub(crate) struct Rule<'c> {
     pub(crate) help: Option<&'c str>,
     what: What<'c>,
     except: &'c [String],
+    except_debug: bool,
 }
 
 #[derive(Debug)]
@@ -84,6 +118,19 @@ impl<'c> Rule<'c> {
             help: forbidden.help.as_deref(),
             what: What::new("forbid", &forbidden.texts, forbidden.pattern.as_deref(), forbidden.ignore_case)?,
             except: &forbidden.except,
+            except_debug: forbidden.except_debug,
+        })
+    }
+
+    /// Understands a pattern of `deny`.
+    pub(crate) fn of_denied(pattern: &'c str) -> Result<Self, Failure> {
+        Ok(Self {
+            name: "forbidden-line",
+            severity: Severity::Error,
+            help: None,
+            what: What::Pattern { pattern, regex: regex("deny", pattern, "")? },
+            except: &[],
+            except_debug: false,
         })
     }
 
@@ -95,6 +142,7 @@ impl<'c> Rule<'c> {
             help: required.help.as_deref(),
             what: What::new("require", &required.texts, required.pattern.as_deref(), required.ignore_case)?,
             except: &[],
+            except_debug: false,
         })
     }
 
@@ -112,7 +160,7 @@ impl<'c> Rule<'c> {
 
     /// Whether a line is all right, whatever stands in it.
     pub(crate) fn excepts(&self, line: &str) -> bool {
-        self.except.iter().any(|text| line.contains(text.as_str()))
+        self.except.iter().any(|text| line.contains(text.as_str())) || (self.except_debug && is_debug(line))
     }
 
     /// What is looked for, for a message.
@@ -148,10 +196,45 @@ impl<'c> What<'c> {
             }
             ([], Some(pattern)) => {
                 let flags = if ignore_case { "(?i)" } else { "" };
-                let regex = Regex::new(&format!("{flags}{pattern}"))
-                    .map_err(|error| invalid(format!("`{pattern}` is no pattern: {error}")))?;
-                Ok(Self::Pattern { pattern, regex })
+                Ok(Self::Pattern { pattern, regex: regex(key, pattern, flags)? })
             }
         }
     }
+}
+
+/// Lines that are all right whatever stands in them.
+#[derive(Debug)]
+pub(crate) struct Allowed(Vec<Regex>);
+
+impl Allowed {
+    /// Understands the patterns of `allow`.
+    pub(crate) fn new(patterns: &[String]) -> Result<Self, Failure> {
+        patterns.iter().map(|pattern| regex("allow", pattern, "")).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether a line is all right.
+    pub(crate) fn has(&self, line: &str) -> bool {
+        self.0.iter().any(|regex| regex.is_match(line))
+    }
+}
+
+/// Understands a pattern. One that fits an empty line fits them all, which nobody means.
+fn regex(key: &str, pattern: &str, flags: &str) -> Result<Regex, Failure> {
+    let invalid = |why: String| Failure::invalid_config(format!("`{key}`: `{pattern}` {why}"));
+    let regex = Regex::new(&format!("{flags}{pattern}"));
+    let regex = regex.map_err(|error| invalid(format!("is no pattern: {error}")))?;
+    if key == "allow" && regex.is_match("") {
+        return Err(invalid("fits every line: nothing would be looked for".to_owned()));
+    }
+    Ok(regex)
+}
+
+/// Whether the first word of a line that names a level is `DEBUG`: an error in which the word comes later is none of a
+/// debugger.
+fn is_debug(line: &str) -> bool {
+    const LEVELS: [&str; 9] =
+        ["TRACE", "DEBUG", "INFO", "NOTICE", "WARNING", "WARN", "ERROR", "CRITICAL", "FATAL"];
+    let words = line.split(|sign: char| !sign.is_ascii_alphanumeric());
+    let mut levels = words.filter_map(|word| LEVELS.iter().find(|level| word.eq_ignore_ascii_case(level)));
+    levels.next().is_some_and(|level| *level == "DEBUG")
 }

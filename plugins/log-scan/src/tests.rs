@@ -1,5 +1,7 @@
 //! The gate as a pipeline sees it. Requirements: 003-58, 003-59, 002-06, 002-07, 002-12, 002-45.
 
+mod container;
+
 use super::*;
 use runner_plugin::FailureKind;
 use runner_plugin::testing::{FakeHost, evaluate};
@@ -30,8 +32,9 @@ fn brief(text: impl Into<Vec<u8>>, config: Value) -> (Decision, Vec<String>) {
     (evaluation.decision, findings.collect())
 }
 
-fn counts(evaluation: Evaluation, lines: usize, misencoded: usize) -> Evaluation {
-    evaluation.output("files", 1).output("lines", lines).output("misencoded_lines", misencoded)
+fn counts(evaluation: Evaluation, lines: usize, matches: usize, misencoded: usize) -> Evaluation {
+    let evaluation = evaluation.output("files", 1).output("lines", lines);
+    evaluation.output("matches", matches).output("misencoded_lines", misencoded)
 }
 
 /// 003-59: without a word, errors are looked for in any case, except in DEBUG lines.
@@ -44,12 +47,13 @@ fn errors_are_found_but_not_in_debug_lines() {
                 Finding::error("forbidden-line", "ERROR: no database").in_file("app.log").at_line(3)
             ),
             3,
+            1,
             0,
         ),
     );
     assert_eq!(
         ask("started\nDEBUG no error so far\n", json!({})),
-        counts(Evaluation::pass("nothing wrong in 2 lines of 1 log"), 2, 0),
+        counts(Evaluation::pass("nothing wrong in 2 lines of 1 log"), 2, 0, 0),
     );
 }
 
@@ -67,6 +71,62 @@ fn a_traceback_is_one_finding_and_only_the_last_lines_count() {
         (Decision::Fail, vec!["forbidden-line 1: a traceback: cut off".to_owned()])
     );
     assert_eq!(brief(format!("DEBUG {TRACEBACK}"), json!({})), (Decision::Pass, vec![]));
+}
+
+#[test]
+fn patterns_deny_and_allow_lines() {
+    let text = "0 errors so far\nERROR: no database\nwarning: slow\n";
+
+    assert_eq!(
+        brief(text, json!({ "deny": ["(?i)error", "slow$"], "allow": [r"\b0 errors\b"] })),
+        (
+            Decision::Fail,
+            vec![
+                "forbidden-line 2: ERROR: no database".to_owned(),
+                "forbidden-line 3: warning: slow".to_owned()
+            ]
+        )
+    );
+    assert_eq!(brief(text, json!({ "allow": ["^0 errors", "no database"] })), (Decision::Pass, vec![]));
+}
+
+/// A traceback is all right if its first line or its exception is; the exception of another is none of it.
+#[test]
+fn an_exception_that_is_allowed_takes_its_traceback_along() {
+    let other = TRACEBACK.replace("ValueError: no mode", "KeyboardInterrupt");
+    let linked = format!(
+        "{TRACEBACK}\nDuring handling of the above exception, another exception occurred:\n\n{other}"
+    );
+    let ask = |text: &str| brief(text, json!({ "preset": "python", "allow": ["^ValueError: no mode$"] }));
+
+    assert_eq!(ask(TRACEBACK), (Decision::Pass, vec![]));
+    assert_eq!(
+        ask(&format!("{TRACEBACK}{other}")),
+        (Decision::Fail, vec!["traceback 5: a traceback: `KeyboardInterrupt`".to_owned()])
+    );
+    assert_eq!(
+        ask(&linked),
+        (Decision::Fail, vec!["traceback 1: a traceback: `KeyboardInterrupt`".to_owned()])
+    );
+}
+
+#[test]
+fn the_rules_for_python_look_at_the_level_of_a_line() {
+    let text = "2026-03-01 12:00:00,100 DEBUG an error was handled\n\
+                2026-03-01 12:00:00,200 ERROR DEBUG must be off\n\
+                2026-03-01 12:00:00,300 CRITICAL out of disk\n\
+                {\"level\": \"debug\", \"message\": \"no exception\"}\n";
+
+    assert_eq!(
+        brief(text, json!({ "preset": "python", "forbid": [{ "texts": ["disk"] }] })),
+        (
+            Decision::Fail,
+            vec![
+                "error 2: 2026-03-01 12:00:00,200 ERROR DEBUG must be off".to_owned(),
+                "critical 3: 2026-03-01 12:00:00,300 CRITICAL out of disk".to_owned(),
+            ]
+        )
+    );
 }
 
 /// 002-06 and 002-12: a text that must not stand in any of the files that a pattern finds.
@@ -93,6 +153,7 @@ fn files_are_found_by_pattern_and_rules_have_names() {
             )
             .output("files", 2)
             .output("lines", 2)
+            .output("matches", 1)
             .output("misencoded_lines", 0)),
     );
 }
@@ -156,6 +217,7 @@ fn bytes_that_are_not_utf_8_are_counted_and_the_rest_is_read() {
                         .at_line(1)
                 ),
             3,
+            1,
             3,
         ),
     );
@@ -224,6 +286,7 @@ fn nothing_to_look_at_is_inconclusive_unless_it_is_allowed() {
             ),
             0,
             0,
+            0,
         ),
     );
     assert_eq!(brief("", json!({ "allow_empty": true })), (Decision::Pass, vec![]));
@@ -255,9 +318,17 @@ fn a_config_that_makes_no_sense_is_refused() {
             forbid(json!({ "pattern": "(" })),
             refused(json!({ "files": ["app.log"], "since": "yesterday" })),
             refused(json!({ "files": ["app.log"], "since": "1h", "assume_offset": "CET" })),
+            refused(json!({ "files": ["app.log"], "since": "start" })),
+            refused(json!({ "files": ["app.log"], "last_lines": 100, "tail": 100 })),
+            refused(json!({ "files": ["app.log"], "max_size": "2MiB" })),
+            refused(json!({ "files": ["app.log"], "deny": ["("] })),
+            refused(json!({ "files": ["app.log"], "allow": ["a*"] })),
+            refused(json!({})),
         ],
         [
-            Failure::invalid_config("nothing is looked for: give `forbid`, `require` or `repeats`"),
+            Failure::invalid_config(
+                "nothing is looked for: give `forbid`, `deny`, `preset`, `require` or `repeats`"
+            ),
             Failure::invalid_config("`forbid`: each needs `texts` or `pattern`"),
             Failure::invalid_config("`forbid`: each has only one of `texts` and `pattern`"),
             Failure::invalid_config("`forbid`: an empty text stands in every line"),
@@ -266,6 +337,12 @@ fn a_config_that_makes_no_sense_is_refused() {
                 "`since`: `yesterday` is not a time like `2026-03-01T12:00:00Z`, and no length like `15m`"
             ),
             Failure::invalid_config("`assume_offset`: `CET` is no offset like `+02:00` or `Z`"),
+            Failure::invalid_config("`since: start` is for a container"),
+            Failure::invalid_config("`last_lines` and `tail` are the same: give one of them"),
+            Failure::invalid_config("`max_size` is only for a container; files have at most 16 MiB"),
+            Failure::invalid_config("`deny`: `(` is no pattern: found open group without closing ')'"),
+            Failure::invalid_config("`allow`: `a*` fits every line: nothing would be looked for"),
+            Failure::invalid_config("nothing is looked at: give `files` or `container`"),
         ],
     );
 }

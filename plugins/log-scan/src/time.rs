@@ -4,11 +4,59 @@ use jiff::{SignedDuration, Timestamp};
 use runner_evidence::moment;
 use runner_plugin::text::shortened;
 use runner_plugin::{Failure, Host};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// How far into a line its time is looked for.
 const WITHIN: usize = 256;
 
-/// From when on lines are looked at.
+/// From when on lines are looked at, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(crate) enum Written {
+    /// Milliseconds since 1970.
+    Milliseconds(u64),
+    /// A time with its offset, how long ago, or `start`.
+    Text(#[schemars(length(min = 1))] String),
+}
+
+/// A beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// This moment.
+    Moment(Timestamp),
+    /// When the container was started.
+    Start,
+}
+
+impl Written {
+    /// Understands `since`.
+    pub(crate) fn read(&self, host: &Host) -> Result<Beginning, Failure> {
+        let invalid = |why: String| Failure::invalid_config(format!("`since`: {why}"));
+        let text = match self {
+            Self::Milliseconds(ms) => {
+                let moment = i64::try_from(*ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+                let moment = moment.ok_or_else(|| invalid(format!("{ms} ms are after all calendars")))?;
+                return Ok(Beginning::Moment(moment));
+            }
+            Self::Text(text) if text == "start" => return Ok(Beginning::Start),
+            Self::Text(text) => text,
+        };
+        match (text.parse::<SignedDuration>(), moment::parse(text)) {
+            (_, Ok(moment)) => Ok(Beginning::Moment(moment)),
+            (Ok(ago), Err(_)) => {
+                let now = moment::of_clock(host.clock().now())?;
+                let moment = now.checked_sub(ago.abs());
+                moment
+                    .map(Beginning::Moment)
+                    .map_err(|_| invalid(format!("`{text}` ago is before all calendars")))
+            }
+            (Err(_), Err(why)) => Err(invalid(format!("`{text}` {why}, and no length like `15m`"))),
+        }
+    }
+}
+
+/// From when on lines of files are looked at.
 #[derive(Debug)]
 pub(crate) struct Since<'c> {
     from: Timestamp,
@@ -16,8 +64,8 @@ pub(crate) struct Since<'c> {
 }
 
 impl<'c> Since<'c> {
-    /// Understands `since`: a moment, or how long ago.
-    pub(crate) fn new(since: &str, offset: Option<&'c str>, host: &Host) -> Result<Self, Failure> {
+    /// Lines from a moment on; `offset` is that of times without one.
+    pub(crate) fn new(from: Timestamp, offset: Option<&'c str>) -> Result<Self, Failure> {
         if let Some(offset) = offset {
             moment::parse(&format!("2026-01-01T00:00:00{offset}")).map_err(|_| {
                 Failure::invalid_config(format!(
@@ -25,20 +73,6 @@ impl<'c> Since<'c> {
                 ))
             })?;
         }
-        let from = match (since.parse::<SignedDuration>(), moment::parse(since)) {
-            (_, Ok(from)) => from,
-            (Ok(ago), Err(_)) => {
-                let now = moment::of_clock(host.clock().now())?;
-                now.checked_sub(ago.abs()).map_err(|_| {
-                    Failure::invalid_config(format!("`since`: `{since}` ago is before all calendars"))
-                })?
-            }
-            (Err(_), Err(why)) => {
-                return Err(Failure::invalid_config(format!(
-                    "`since`: `{since}` {why}, and no length like `15m`"
-                )));
-            }
-        };
         Ok(Self { from, offset })
     }
 

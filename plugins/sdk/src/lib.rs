@@ -71,7 +71,7 @@
 //! # Features
 //!
 //! `document` reads JSON, YAML and TOML into one kind of value, bounded and with the place of what is wrong.
-//! `glob` finds files by patterns. `heap` (on by default) is the allocator that makes small calls fast.
+//! `glob` finds files by patterns, and holds paths against them. `heap` (on by default) is the allocator that makes small calls fast.
 //!
 //! # Tests run natively
 //!
@@ -97,6 +97,8 @@ mod request;
 #[cfg(feature = "document")]
 pub mod document;
 pub mod expect;
+#[cfg(feature = "glob")]
+pub mod glob;
 pub mod host;
 pub mod json;
 pub mod text;

@@ -1,13 +1,13 @@
 //! Gate: files stay within their budgets, as they are and compressed.
 //!
-//! Each budget names files and the most they may have, alone and together. `size` reads `300KB` and the like;
-//! `measure` compresses; both are pure. This file finds the files and compares.
+//! Each budget names files and the most they may have, alone and together. `measure` compresses and is
+//! pure. This file finds the files and compares.
 //!
 //! A file of which only the plain size matters is looked at, not read: its length is no limit then.
 
 mod measure;
-mod size;
 
+use runner_evidence::Size;
 use runner_plugin::text::counted;
 use runner_plugin::{Evaluation, Failure, Finding, Findings, Gate, Host, Request, Severity};
 use schemars::JsonSchema;
@@ -15,7 +15,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use measure::gzip;
-use size::Size;
 
 /// Budgets, each for some files.
 #[derive(Debug, Deserialize, JsonSchema)]

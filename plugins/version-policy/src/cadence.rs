@@ -3,10 +3,9 @@
 use jiff::civil::Date;
 use jiff::{Span, ToSpan as _};
 use runner_plugin::{Failure, Finding};
+use runner_version::Release;
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::increment::Release;
 
 /// When the last release of this kind was.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -1,11 +1,11 @@
 //! Gate: the version of a release follows from the one before, and is written everywhere alike.
 //!
-//! `source` reads versions, `increment` compares two of them, `codename` and `cadence` judge what comes with one.
-//! Only `source` and `codename` open files, and only this file asks the clock.
+//! `source` reads versions, `codename` and `cadence` judge what comes with one.
+//! How one version follows another is
+//! `runner_version`'s. Only `source` and `codename` open files, and only this file asks the clock.
 
 mod cadence;
 mod codename;
-mod increment;
 mod source;
 
 use jiff::tz::Offset;
@@ -13,13 +13,13 @@ use regex_lite::Regex;
 use runner_evidence::moment;
 use runner_plugin::text::{counted, shortened};
 use runner_plugin::{Evaluation, Failure, Finding, Gate, Host, Request};
+use runner_version::Release;
 use schemars::JsonSchema;
 use semver::Version;
 use serde::Deserialize;
 
 use cadence::Cadence;
 use codename::Codename;
-use increment::Release;
 use source::{Source, VersionFile};
 
 /// Which version, and what it must be.
@@ -145,18 +145,14 @@ impl Config {
         }
     }
 
-    /// Understands `1.2.3`, `v1.2.3`, and both with the suffix.
     fn parse(&self, written: &str) -> Result<Version, String> {
-        let text = written.trim();
-        let text = text.strip_prefix('v').unwrap_or(text);
-        let text = text.strip_suffix(self.suffix.as_str()).unwrap_or(text);
-        Version::parse(text)
-            .map_err(|error| format!("`{}` is no semantic version: {error}", shortened(written.trim())))
+        runner_version::parse(written, &self.suffix)
     }
 
     fn increment(&self, previous: Option<&Version>, version: &Version) -> Option<Finding> {
         let wrong = match (previous, self.release) {
-            (Some(previous), release) => increment::wrong(previous, version, release),
+            (Some(previous), Some(release)) => runner_version::wrong(previous, version, &[release]),
+            (Some(previous), None) => runner_version::wrong(previous, version, &Release::ANY),
             (None, Some(release)) => release.misshapen(version).map(|why| ("wrong-increment", why)),
             (None, None) => None,
         };

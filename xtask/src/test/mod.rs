@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::demo::{self, Proxy};
+use crate::demo::{self, Claim, Proxy};
 use crate::failure::Failure;
 use crate::toolchain::{self, COMPONENT, cargo};
 use crate::workspace::{self, Workspace};
@@ -20,6 +20,9 @@ use tally::Tally;
 /// Tests that need a Caddy have this in their name.
 const NEEDS_CADDY: &str = "real_caddy";
 
+/// Those that need a Docker Engine, and what else `demo::l9` stands on.
+const NEEDS_DOCKER: &str = "real_docker";
+
 /// Runs all stages.
 pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
     let mut stages = Stages::default();
@@ -28,7 +31,8 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
     stages.run("ids of requirements", |_| coverage::check(workspace))?;
     let components = stages.run("plugins and guests", |_| {
         components::plugins(workspace)?;
-        components::guests(workspace)
+        components::guests(workspace)?;
+        components::service(workspace)
     })?;
     stages.run("lint", |_| lint(workspace))?;
     // The same selection of packages and targets for building and testing, or features differ and all is built twice.
@@ -37,14 +41,17 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
         demo::as_new(workspace)
     })?;
     let caddy = caddy::find(workspace);
+    let stage = demo::l9::stage(workspace);
     stages.run("unit and end-to-end tests", |tally| {
-        let mut test = on(workspace, &["test", "--workspace", "--bins", "--tests", "--no-fail-fast"]);
-        match &caddy {
-            Some(caddy) => on_path(&mut test, caddy),
-            None => {
-                test.args(["--", "--skip", NEEDS_CADDY]);
-            }
+        let mut test = on(workspace, &["test", "--workspace", "--bins", "--tests", "--no-fail-fast", "--"]);
+        if caddy.is_none() {
+            test.args(["--skip", NEEDS_CADDY]);
         }
+        if stage.is_err() {
+            test.args(["--skip", NEEDS_DOCKER]);
+        }
+        let beside = stage.iter().flat_map(demo::l9::Stage::folders);
+        on_path(&mut test, caddy.iter().filter_map(|caddy| caddy.parent()).chain(beside));
         counted(&mut test, tally)
     })?;
     if components && programs {
@@ -56,6 +63,18 @@ pub(crate) fn everything(workspace: &Workspace) -> Result<(), Failure> {
             None => stages.missing(
                 "example, Caddy",
                 "no `caddy` on PATH, and apt has none; install it to run this and the tests named `real_caddy`",
+                workspace::in_ci(),
+            ),
+        }
+        match stage {
+            Ok(stage) => {
+                stages.run("example, Docker", |tally| held(&demo::l9::stories(workspace, &stage)?, tally))?;
+            }
+            Err(missing) => stages.missing(
+                "example, Docker",
+                &format!(
+                    "{missing}; `.ci/run` says how to get it, for this and the tests named `real_docker`"
+                ),
                 workspace::in_ci(),
             ),
         }
@@ -82,11 +101,12 @@ fn on(workspace: &Workspace, arguments: &[&str]) -> Command {
     command
 }
 
-/// Lets a program find `caddy` where we have found it.
-fn on_path(command: &mut Command, caddy: &Path) {
-    let Some(folder) = caddy.parent().filter(|folder| !folder.as_os_str().is_empty()) else { return };
-    let others = workspace::variable("PATH").unwrap_or_default();
-    command.env("PATH", format!("{}:{others}", folder.display()));
+/// Lets a program find other programs where we have found them.
+fn on_path<'a>(command: &mut Command, folders: impl Iterator<Item = &'a Path>) {
+    let folders = folders.filter(|folder| !folder.as_os_str().is_empty());
+    let folders = folders.map(|folder| folder.display().to_string());
+    let path: Vec<String> = folders.chain(workspace::variable("PATH")).collect();
+    command.env("PATH", path.join(":"));
 }
 
 fn format(workspace: &Workspace) -> Result<(), Failure> {
@@ -124,7 +144,11 @@ fn counted(test: &mut Command, tally: &mut Tally) -> Result<(), Failure> {
 }
 
 fn example(workspace: &Workspace, proxy: &Proxy, tally: &mut Tally) -> Result<(), Failure> {
-    let claims = demo::both_stories(workspace, proxy)?;
+    held(&demo::both_stories(workspace, proxy)?, tally)
+}
+
+/// Counts claims as tests.
+fn held(claims: &[Claim], tally: &mut Tally) -> Result<(), Failure> {
     tally.passed += claims.iter().filter(|claim| claim.holds).count();
     tally.failed += claims.iter().filter(|claim| !claim.holds).count();
     if tally.failed == 0 { Ok(()) } else { Err(Failure::problem("the example did not end as it should")) }

@@ -8,19 +8,21 @@ use crate::http::{Request, Response};
 
 /// What was received so far.
 #[derive(Debug)]
-pub(crate) struct Hook {
+pub struct Hook {
     messages: Mutex<Vec<Value>>,
     /// For whoever looks on.
     show: fn(&str),
 }
 
 impl Hook {
-    pub(crate) fn new(show: fn(&str)) -> Self {
+    /// Calls `show` with each message as it comes.
+    #[must_use]
+    pub fn new(show: fn(&str)) -> Self {
         Self { messages: Mutex::default(), show }
     }
 
     /// Answers one request.
-    pub(crate) fn answer(&self, request: Request) -> Response {
+    pub fn answer(&self, request: Request) -> Response {
         let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
         match (request.method.as_str(), request.path.as_str()) {
             ("GET", "/messages") => {

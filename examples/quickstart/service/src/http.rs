@@ -1,4 +1,4 @@
-//! As much HTTP/1.1 as the quickstart needs: one request per connection, bodies with a known length.
+//! As much HTTP/1.1 as the examples need: one request per connection, bodies with a known length.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ const LONGEST: u64 = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Headers that are said anew on each connection.
-pub(crate) const OF_THE_CONNECTION: [&str; 8] = [
+pub const OF_THE_CONNECTION: [&str; 8] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -28,47 +28,62 @@ pub(crate) const OF_THE_CONNECTION: [&str; 8] = [
 
 /// One request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) method: String,
+pub struct Request {
+    /// `GET`, `POST`, …
+    pub method: String,
     /// With query.
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub path: String,
+    /// In the order in which they came.
+    pub headers: Vec<(String, String)>,
+    /// Of known length, or put together from chunks.
+    pub body: Vec<u8>,
     /// Who is asking.
-    pub(crate) peer: IpAddr,
+    pub peer: IpAddr,
 }
 
 impl Request {
     /// The first value of a header.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         find(&self.headers, name)
     }
 }
 
 /// One response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Response {
+    /// 200, 404, …
+    pub status: u16,
+    /// Without those that speak of the connection and the length.
+    pub headers: Vec<(String, String)>,
+    /// All of it.
+    pub body: Vec<u8>,
 }
 
 impl Response {
-    pub(crate) fn json(status: u16, value: &Value) -> Self {
+    /// A value as its body.
+    #[must_use]
+    pub fn json(status: u16, value: &Value) -> Self {
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         Self { status, headers, body: format!("{value}\n").into_bytes() }
     }
 
-    pub(crate) fn text(body: String) -> Self {
+    /// 200 and a text.
+    #[must_use]
+    pub fn text(body: String) -> Self {
         let headers = vec![("Content-Type".to_owned(), "text/plain; charset=utf-8".to_owned())];
         Self { status: 200, headers, body: body.into_bytes() }
     }
 
-    pub(crate) fn error(status: u16, message: &str) -> Self {
+    /// `{"error": message}`.
+    #[must_use]
+    pub fn error(status: u16, message: &str) -> Self {
         Self::json(status, &serde_json::json!({ "error": message }))
     }
 
-    pub(crate) fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.to_owned(), value.into()));
         self
     }
@@ -79,7 +94,7 @@ fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 }
 
 /// Answers every connection in a thread of its own, until the process ends.
-pub(crate) fn serve(listener: &TcpListener, answer: impl Fn(Request) -> Response + Send + Sync + 'static) {
+pub fn serve(listener: &TcpListener, answer: impl Fn(Request) -> Response + Send + Sync + 'static) {
     let answer = Arc::new(answer);
     for connection in listener.incoming() {
         // A connection that broke off before it was accepted is its client's business.
@@ -115,7 +130,11 @@ fn receive(connection: &TcpStream) -> io::Result<Request> {
 }
 
 /// Sends `request` to `address` and returns the answer, without the headers that speak of its connection and length.
-pub(crate) fn exchange(address: SocketAddr, request: &Request) -> io::Result<Response> {
+///
+/// # Errors
+///
+/// There was no answer, or none that is HTTP.
+pub fn exchange(address: SocketAddr, request: &Request) -> io::Result<Response> {
     let mut connection = TcpStream::connect_timeout(&address, PATIENCE)?;
     connection.set_read_timeout(Some(PATIENCE))?;
     connection.set_write_timeout(Some(PATIENCE))?;
@@ -134,7 +153,11 @@ pub(crate) fn exchange(address: SocketAddr, request: &Request) -> io::Result<Res
 }
 
 /// Asks for one URL of this machine.
-pub(crate) fn get(url: &str) -> Result<Response, String> {
+///
+/// # Errors
+///
+/// The text says which URL, and why there was no answer.
+pub fn get(url: &str) -> Result<Response, String> {
     let rest = url.strip_prefix("http://").ok_or_else(|| format!("`{url}` does not begin with http://"))?;
     let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
     let address: SocketAddr =

@@ -6,8 +6,6 @@
 
 mod arguments;
 mod config;
-mod hook;
-mod http;
 mod proxy;
 mod service;
 
@@ -17,6 +15,7 @@ use std::process::ExitCode;
 
 use arguments::{Command, USAGE};
 use config::Config;
+use quickstart::{hook, http};
 
 fn main() -> ExitCode {
     let outcome = match arguments::parse(std::env::args().skip(1)) {

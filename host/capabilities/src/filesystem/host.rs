@@ -34,6 +34,10 @@ impl files::Host for Context {
 
     async fn write(&mut self, path: String, data: Vec<u8>) -> Result<Result<(), HostError>> {
         let (booking, length) = (self.book(Access::Write, &path), data.len());
+        if booking.is_some() && self.ledger.instead(|| format!("write `{path}` ({length} bytes)")) {
+            let counted = self.charge();
+            return Ok(self.answer(counted));
+        }
         let written = self.with_tree(move |tree, grant| tree.write(grant, &path, &data)).await;
         self.count(booking, &written, |meter, ()| meter.sent(length));
         Ok(self.answer(written))
@@ -41,6 +45,10 @@ impl files::Host for Context {
 
     async fn remove(&mut self, path: String) -> Result<Result<bool, HostError>> {
         let booking = self.book(Access::Write, &path);
+        if booking.is_some() && self.ledger.instead(|| format!("remove `{path}`")) {
+            let counted = self.charge();
+            return Ok(self.answer(counted.map(|()| true)));
+        }
         let removed = self.with_tree(move |tree, grant| tree.remove(grant, &path)).await;
         self.count(booking, &removed, |_, _| {});
         Ok(self.answer(removed))
@@ -73,17 +81,17 @@ impl files::Host for Context {
 }
 
 /// The rule that covers a path as it is written, and when it was asked for.
-type Booked = Option<(Rule, u64)>;
+pub(crate) type Booked = Option<(Rule, u64)>;
 
 impl Context {
-    fn book(&self, access: Access, path: &str) -> Booked {
+    pub(crate) fn book(&self, access: Access, path: &str) -> Booked {
         let rule = self.grants.rules().filesystem.covers(access, path).ok()?;
         Some((rule, self.time.now_ms()))
     }
 
     /// Counts a use, and its bytes if it came to something. What was refused after all (by where the path led, or because
     /// there were too many calls) is none.
-    fn count<T>(&self, booked: Booked, done: &Result<T, Problem>, bytes: impl FnOnce(&Meter, &T)) {
+    pub(crate) fn count<T>(&self, booked: Booked, done: &Result<T, Problem>, bytes: impl FnOnce(&Meter, &T)) {
         let Some((rule, at_ms)) = booked else { return };
         let booking = Booking { ledger: &self.ledger, at_ms };
         match done {
@@ -101,6 +109,14 @@ impl Context {
         work: impl FnOnce(&Tree, &FilesystemGrant) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         self.charge()?;
+        self.on_tree(work).await
+    }
+
+    /// As [`Context::with_tree`], for calls that have been counted.
+    pub(crate) async fn on_tree<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&Tree, &FilesystemGrant) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
         let Some(tree) = self.tree.clone() else {
             return Err(Problem::Denied(Box::new(Refusal {
                 capability: Capability::Files,

@@ -20,9 +20,13 @@ mod stage;
 mod tests;
 #[cfg(feature = "host")]
 mod tree;
+#[cfg(feature = "host")]
+mod walk;
 
 pub use grant::{Access, FilesystemGrant, PathPattern};
 #[cfg(feature = "host")]
 pub(crate) use stage::Preopens;
 #[cfg(feature = "host")]
 pub use tree::Tree;
+#[cfg(feature = "host")]
+pub(crate) use walk::{Enter, Found, FoundKind, joined};

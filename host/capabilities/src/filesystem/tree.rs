@@ -27,11 +27,13 @@ const MAX_ENTRIES: usize = 10_000;
 /// The directory that the paths of a pipeline start from.
 pub struct Tree {
     directory: Dir,
+    /// The same, absolute and without links.
+    path: PathBuf,
 }
 
 /// What a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     File,
     Directory,
     Other,
@@ -39,7 +41,7 @@ pub(super) enum Kind {
 
 /// Facts about a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     pub(super) kind: Kind,
     pub(super) size: u64,
     pub(super) mode: u32,
@@ -61,11 +63,17 @@ impl Tree {
     ///
     /// It is not a directory that can be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self { directory: Dir::open_ambient_dir(path, ambient_authority())? })
+        let path = path.canonicalize()?;
+        Ok(Self { directory: Dir::open_ambient_dir(&path, ambient_authority())?, path })
+    }
+
+    /// The directory's path, absolute and without links: for what can only be told a path.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The whole file, if it has at most `most` bytes.
-    pub(super) fn read(&self, grant: &FilesystemGrant, path: &str, most: u64) -> Result<Vec<u8>, Problem> {
+    pub(crate) fn read(&self, grant: &FilesystemGrant, path: &str, most: u64) -> Result<Vec<u8>, Problem> {
         let real = self.real_path(grant, Access::Read, path)?;
         let (parent, name) = self.parent(&real).map_err(|error| problem(path, &error))?;
         let name = name.ok_or_else(|| Problem::Invalid(format!("`{path}` is a directory")))?;
@@ -95,8 +103,18 @@ impl Tree {
 
     /// Replaces a file as a whole. A link at `path` is replaced, not followed.
     pub(super) fn write(&self, grant: &FilesystemGrant, path: &str, data: &[u8]) -> Result<(), Problem> {
+        self.write_with(grant, path, |file| file.write_all(data))
+    }
+
+    /// As [`Tree::write`], with bytes that come bit by bit. What `fill` fails at leaves the old file as it was.
+    pub(crate) fn write_with(
+        &self,
+        grant: &FilesystemGrant,
+        path: &str,
+        fill: impl FnOnce(&mut File) -> io::Result<()>,
+    ) -> Result<(), Problem> {
         let Place { parent, name, .. } = self.place(grant, path)?;
-        replace(&parent, &name, data).map_err(|error| problem(path, &error))
+        replace(&parent, &name, fill).map_err(|error| problem(path, &error))
     }
 
     /// Removes a file, or a link. True if it was there.
@@ -171,7 +189,7 @@ impl Tree {
     }
 
     /// Facts about a path; `None` if there is nothing.
-    pub(super) fn facts(&self, grant: &FilesystemGrant, path: &str) -> Result<Option<Facts>, Problem> {
+    pub(crate) fn facts(&self, grant: &FilesystemGrant, path: &str) -> Result<Option<Facts>, Problem> {
         let real = match self.real_path(grant, Access::Read, path) {
             Err(Problem::Unavailable(_)) if self.is_missing(path) => return Ok(None),
             other => other?,
@@ -220,14 +238,19 @@ impl Tree {
     }
 
     /// Where `path` leads; granted both as written and as it is.
-    fn real_path(&self, grant: &FilesystemGrant, access: Access, path: &str) -> Result<PathBuf, Problem> {
+    pub(super) fn real_path(
+        &self,
+        grant: &FilesystemGrant,
+        access: Access,
+        path: &str,
+    ) -> Result<PathBuf, Problem> {
         grant.covers(access, path)?;
         let real = self.resolve(path, Path::new(if path.is_empty() { "." } else { path }))?;
         covers_real(grant, access, path, &real)?;
         Ok(real)
     }
 
-    fn resolve(&self, shown: &str, path: &Path) -> Result<PathBuf, Problem> {
+    pub(super) fn resolve(&self, shown: &str, path: &Path) -> Result<PathBuf, Problem> {
         self.directory.canonicalize(path).map_err(|error| {
             // What `cap-std` says when a link leads out of the directory.
             if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
@@ -239,7 +262,7 @@ impl Tree {
     }
 
     /// Opens the directory above `real`, which holds no links, and gives the last name; none for the directory itself.
-    fn parent(&self, real: &Path) -> io::Result<(OwnedFd, Option<PathBuf>)> {
+    pub(super) fn parent(&self, real: &Path) -> io::Result<(OwnedFd, Option<PathBuf>)> {
         let mut names: Vec<&Path> = real
             .components()
             .filter_map(|part| match part {
@@ -256,7 +279,12 @@ impl Tree {
     }
 }
 
-fn covers_real(grant: &FilesystemGrant, access: Access, path: &str, real: &Path) -> Result<(), Problem> {
+pub(super) fn covers_real(
+    grant: &FilesystemGrant,
+    access: Access,
+    path: &str,
+    real: &Path,
+) -> Result<(), Problem> {
     let text = real
         .to_str()
         .ok_or_else(|| Problem::Invalid(format!("`{path}` leads to a name that is not text")))?;
@@ -278,7 +306,7 @@ fn led_astray(path: &str, why: &str) -> Refusal {
     }
 }
 
-fn open_directory(parent: &OwnedFd, name: &Path) -> Result<OwnedFd, Errno> {
+pub(super) fn open_directory(parent: &OwnedFd, name: &Path) -> Result<OwnedFd, Errno> {
     openat(
         parent,
         name,
@@ -287,7 +315,7 @@ fn open_directory(parent: &OwnedFd, name: &Path) -> Result<OwnedFd, Errno> {
     )
 }
 
-fn facts_of_link_at(parent: &OwnedFd, name: &Path) -> Result<FileType, Errno> {
+pub(super) fn facts_of_link_at(parent: &OwnedFd, name: &Path) -> Result<FileType, Errno> {
     Ok(FileType::from_raw_mode(statat(parent, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode))
 }
 
@@ -315,7 +343,7 @@ fn facts_at(parent: &OwnedFd, name: &Path) -> io::Result<Facts> {
 }
 
 /// Writes a temporary file beside `name` and renames it over.
-fn replace(parent: &OwnedFd, name: &Path, data: &[u8]) -> io::Result<()> {
+fn replace(parent: &OwnedFd, name: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let mode = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
@@ -327,8 +355,7 @@ fn replace(parent: &OwnedFd, name: &Path, data: &[u8]) -> io::Result<()> {
     let temporary = PathBuf::from(format!(".runner-{}-{number}.tmp", std::process::id()));
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(parent, &temporary, flags, mode)?);
-    let written = file
-        .write_all(data)
+    let written = fill(&mut file)
         .and_then(|()| file.sync_all())
         .and_then(|()| renameat(parent, &temporary, parent, name).map_err(io::Error::from));
     if written.is_err() {
@@ -337,7 +364,7 @@ fn replace(parent: &OwnedFd, name: &Path, data: &[u8]) -> io::Result<()> {
     written
 }
 
-fn problem(path: &str, error: &io::Error) -> Problem {
+pub(super) fn problem(path: &str, error: &io::Error) -> Problem {
     let text = error.to_string();
     let reason = text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase();
     Problem::Unavailable(format!("`{path}`: {reason}"))

@@ -17,7 +17,9 @@ wasmtime::component::bindgen!({
     },
     with: {
         "runner:plugin/secrets.secret": crate::secrets::Secret,
+        "runner:plugin/docker.container": crate::docker::Container,
         "runner:plugin/tcp.connection": crate::network::Connection,
+        "runner:plugin/git.repository": crate::git::Repository,
     },
     require_store_data_send: true,
 });

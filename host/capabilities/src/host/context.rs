@@ -1,14 +1,14 @@
 //! What serves the host calls of one plugin call.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::time::Instant;
 use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, Machine, clock::Time, command::Programs, env::Variables, filesystem::Tree,
-    network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, Machine, clock::Time, command::Programs, docker::Engine, env::Variables,
+    filesystem::Tree, git::SSH, network::Dialer, secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -39,6 +39,21 @@ pub struct Surroundings {
     pub machine: Arc<Machine>,
     /// What programs are given of this machine.
     pub programs: Arc<Programs>,
+    /// The Docker Engine of the step; none for a call without one.
+    pub docker: Option<Arc<Engine>>,
+    /// Who answers for what the call creates.
+    pub owner: Owner,
+}
+
+/// Who has created a thing: it carries these as labels.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// The run.
+    pub run: String,
+    /// The step.
+    pub step: String,
+    /// The plugin, by its name in the pipeline.
+    pub plugin: String,
 }
 
 /// Serves the host calls of one plugin call; lives in its store and ends with it.
@@ -54,8 +69,12 @@ pub struct Context {
     pub(crate) env: Arc<Variables>,
     pub(crate) machine: Arc<Machine>,
     pub(crate) programs: Arc<Programs>,
+    pub(crate) docker: Option<Arc<Engine>>,
+    pub(crate) owner: Owner,
     pub(crate) table: ResourceTable,
     pub(crate) connections: usize,
+    /// The system's client for git over ssh.
+    pub(crate) ssh: PathBuf,
     pub(super) wasi: Option<Box<Wasi>>,
 }
 
@@ -75,6 +94,8 @@ impl Context {
             env,
             machine,
             programs,
+            docker,
+            owner,
         } = surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
@@ -90,8 +111,11 @@ impl Context {
             env,
             machine,
             programs,
+            docker,
+            owner,
             table,
             connections: 0,
+            ssh: PathBuf::from(SSH),
             wasi: None,
         }
     }

@@ -22,6 +22,7 @@ pub struct Ledger {
     limits: Limits,
     redactor: Arc<Redactor>,
     on_line: Box<dyn Fn(&Line) + Send + Sync>,
+    rehearsal: bool,
     state: Mutex<State>,
 }
 
@@ -97,6 +98,8 @@ pub struct Record {
     pub refusals: Vec<Refusal>,
     /// Which rules it used, each once.
     pub uses: Vec<Use>,
+    /// What it would have changed, in this order.
+    pub rehearsed: Vec<String>,
 }
 
 /// The `calls` limit is used up.
@@ -111,7 +114,29 @@ impl Ledger {
     /// Starts counting. `on_line` is handed every line as it comes.
     #[must_use]
     pub fn new(limits: Limits, redactor: Arc<Redactor>, on_line: Box<dyn Fn(&Line) + Send + Sync>) -> Self {
-        Self { limits, redactor, on_line, state: Mutex::default() }
+        Self { limits, redactor, on_line, rehearsal: false, state: Mutex::default() }
+    }
+
+    /// The same for a call that is to change nothing: what it would change is put on a list instead.
+    #[must_use]
+    pub fn rehearsing(self) -> Self {
+        Self { rehearsal: true, ..self }
+    }
+
+    /// Whether nothing may be changed.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+
+    /// Whether nothing may be changed. If so, `write` is put on the list: what would have been done, in one line without a
+    /// full stop, such as `write reports/a.xml`. Asked after the grant was.
+    pub(crate) fn instead(&self, write: impl FnOnce() -> String) -> bool {
+        if self.rehearsal {
+            let mut line = self.redactor.redact_line(&write());
+            shorten(&mut line, MAX_REQUEST);
+            self.state().record.rehearsed.push(line);
+        }
+        self.rehearsal
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -248,6 +273,18 @@ mod tests {
         assert_eq!((ledger.call(), ledger.call(), ledger.calls_spent()), (Ok(()), Ok(()), false));
         assert_eq!(ledger.call(), Err(CallsSpent { limit: 2 }));
         assert!(ledger.calls_spent());
+    }
+
+    #[test]
+    fn a_rehearsal_lists_what_it_would_change_and_a_real_call_does_not() {
+        let (real, rehearsal) = (ledger(Limits::default()), ledger(Limits::default()).rehearsing());
+        assert_eq!(
+            (real.instead(|| "write a".to_owned()), rehearsal.instead(|| "write\nhunter2".to_owned())),
+            (false, true)
+        );
+        assert_eq!(real.finish(), Record::default());
+        let rehearsed = vec!["write ***".to_owned()];
+        assert_eq!(rehearsal.finish(), Record { rehearsed, ..Record::default() });
     }
 
     #[test]

@@ -9,7 +9,7 @@ use wasmtime_wasi_http::WasiHttpView;
 
 use super::{
     Context,
-    bindings::runner::plugin::{clock, command, files, http, log, reveal, secrets, tcp},
+    bindings::runner::plugin::{clock, command, docker, files, git, http, log, reveal, secrets, tcp},
     denied::{Denied, Denying},
     wasi_opens,
 };
@@ -37,8 +37,10 @@ pub fn link<T: HasContext>(linker: &mut Linker<T>, capability: Capability, grant
         (Capability::Tcp, false) => tcp::add_to_linker::<T, Denying>(linker, denied),
         (Capability::Files, true) => files::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
         (Capability::Files, false) => files::add_to_linker::<T, Denying>(linker, denied),
-        // Served once their host side stands.
-        (Capability::Docker | Capability::Git, _) => Ok(()),
+        (Capability::Docker, true) => docker::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
+        (Capability::Docker, false) => docker::add_to_linker::<T, Denying>(linker, denied),
+        (Capability::Git, true) => git::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
+        (Capability::Git, false) => git::add_to_linker::<T, Denying>(linker, denied),
         (Capability::Command, true) => command::add_to_linker::<T, HasSelf<Context>>(linker, T::context),
         (Capability::Command, false) => command::add_to_linker::<T, Denying>(linker, denied),
         // WASI gives it, and only to those that import it.

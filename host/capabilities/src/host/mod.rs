@@ -13,7 +13,7 @@
 
 pub mod bindings;
 mod context;
-mod denied;
+pub(crate) mod denied;
 mod ledger;
 mod link;
 mod problem;
@@ -22,7 +22,7 @@ pub(crate) mod testing;
 mod wasi;
 mod wasi_opens;
 
-pub use context::{Context, Surroundings};
+pub use context::{Context, Owner, Surroundings};
 pub(crate) use denied::{Denied, not_linked};
 pub(crate) use ledger::{Booking, Meter};
 pub use ledger::{CallsSpent, Ledger, Record};

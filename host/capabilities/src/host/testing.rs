@@ -7,11 +7,12 @@ use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Context, Ledger, Surroundings, bindings::runner::plugin::types::HostError};
+use super::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types::HostError};
 use crate::{
     Limits, Machine, Policy, Requested, admit,
     clock::Time,
     command::Programs,
+    docker::Engine,
     env::Variables,
     filesystem::Tree,
     network::{Dialer, Resolve},
@@ -56,6 +57,8 @@ pub(crate) struct Builder {
     env: Variables,
     machine: Machine,
     programs: Programs,
+    policy: Policy,
+    docker: Option<Arc<Engine>>,
 }
 
 impl Builder {
@@ -71,6 +74,8 @@ impl Builder {
             env: Variables::default(),
             machine: Machine::default(),
             programs: Programs::default(),
+            policy: Policy::unrestricted(),
+            docker: None,
         }
     }
 
@@ -114,13 +119,23 @@ impl Builder {
         self
     }
 
+    pub(crate) fn policy(mut self, policy: &Value) -> Self {
+        self.policy = Policy::parse(policy).unwrap();
+        self
+    }
+
+    pub(crate) fn docker(mut self, engine: Engine) -> Self {
+        self.docker = Some(Arc::new(engine));
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
     pub(crate) fn build(self) -> Context {
-        let grants = admit(Requested::parse(&self.grants).unwrap(), &Policy::unrestricted()).unwrap();
+        let grants = admit(Requested::parse(&self.grants).unwrap(), &self.policy).unwrap();
         let redactor = Arc::new(Redactor::default());
         Context::new(Surroundings {
             grants: Arc::new(grants),
@@ -134,6 +149,8 @@ impl Builder {
             env: Arc::new(self.env),
             machine: Arc::new(self.machine),
             programs: Arc::new(self.programs),
+            docker: self.docker,
+            owner: Owner { run: "RUN".to_owned(), step: "step".to_owned(), plugin: "plugin".to_owned() },
         })
     }
 }

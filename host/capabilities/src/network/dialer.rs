@@ -23,7 +23,7 @@ use super::{
     tls::{Purpose, Tls},
 };
 use crate::{
-    Capability, Refusal, Rule, RuleKind,
+    Capability, Refusal, Rule,
     host::{Booking, Meter, Problem},
 };
 
@@ -37,8 +37,10 @@ pub struct Dialer {
 pub(super) struct Destination<'a> {
     /// For the refusal.
     pub(super) capability: Capability,
-    /// The rule that covers it.
+    /// The rule that judges its addresses.
     pub(super) rule: &'a NetworkRule,
+    /// The rule that is used, as its author wrote it.
+    pub(super) used: Rule,
     /// Canonical name or address, without brackets.
     pub(super) host: &'a str,
     pub(super) port: u16,
@@ -67,7 +69,7 @@ impl Dialer {
         deadline: Instant,
     ) -> Result<(TcpStream, Meter), Problem> {
         let addresses = self.judged_addresses(to, deadline).await?;
-        let meter = to.booking.used(Rule::new(RuleKind::Network, to.rule.written()));
+        let meter = to.booking.used(to.used.clone());
         let mut failed = Vec::new();
         for (index, address) in addresses.iter().enumerate() {
             // A silent address must leave time for those after it.

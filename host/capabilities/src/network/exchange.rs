@@ -17,14 +17,14 @@ use tokio::{
 use url::Url;
 
 use super::{
-    NetworkGrant,
+    NetworkGrant, NetworkRule,
     counted::Counted,
     dialer::{Destination, Dialer},
     grant::canonical_host,
     tls::Purpose,
 };
 use crate::{
-    Capability,
+    Capability, Rule,
     host::{Booking, Problem},
 };
 
@@ -72,7 +72,22 @@ pub(crate) struct Incoming {
     pub(crate) elapsed: Duration,
 }
 
+/// By what right a request is sent.
+pub(crate) struct Right<'a> {
+    /// For the refusal.
+    pub(crate) capability: Capability,
+    /// The rule that judges the addresses.
+    pub(crate) rule: &'a NetworkRule,
+    /// The rule that is used, as its author wrote it.
+    pub(crate) used: Rule,
+}
+
 impl Outgoing {
+    /// Where it goes.
+    pub(crate) fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Reads method and URL into their one canonical spelling.
     pub(crate) fn new(method: &str, url: &str) -> Result<Self, Problem> {
         let invalid = |text: String| Err(Problem::Invalid(text));
@@ -175,8 +190,21 @@ impl Dialer {
         booking: Booking<'_>,
     ) -> Result<Incoming, Problem> {
         let rule = grant.covers_http(request.method.as_str(), &request.url)?;
+        let right = Right { capability: Capability::Http, rule, used: rule.as_used() };
+        self.send_by(right, request, deadline, booking).await
+    }
+
+    /// Sends `request` by a right that was found to cover it.
+    pub(crate) async fn send_by(
+        &self,
+        right: Right<'_>,
+        request: Outgoing,
+        deadline: Instant,
+        booking: Booking<'_>,
+    ) -> Result<Incoming, Problem> {
+        let Right { capability, rule, used } = right;
         let host = request.host.clone();
-        let to = Destination { capability: Capability::Http, rule, host: &host, port: request.port, booking };
+        let to = Destination { capability, rule, used, host: &host, port: request.port, booking };
         let tls = request.url.scheme() == "https";
         let max_body = request.max_body;
         let request = request.into_request()?;

@@ -8,6 +8,8 @@ use url::{Host, Url};
 
 use super::address::{Reach, reach};
 use crate::{Capability, GrantError, Refusal, pattern};
+#[cfg(feature = "host")]
+use crate::{Rule, RuleKind};
 
 /// The rules of one step. Whatever no rule covers is denied.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -213,12 +215,18 @@ impl NetworkRule {
         &self.written
     }
 
+    /// This rule in a ledger.
+    #[cfg(feature = "host")]
+    pub(super) fn as_used(&self) -> Rule {
+        Rule::new(RuleKind::Network, self.written())
+    }
+
     /// Whether it is about plain connections.
     pub(crate) fn is_tcp(&self) -> bool {
         self.what == What::Tcp
     }
 
-    fn covers_http(&self, wanted: &str, url: &Url) -> bool {
+    pub(crate) fn covers_http(&self, wanted: &str, url: &Url) -> bool {
         let What::Http { methods, tls, path } = &self.what else { return false };
         let scheme = if *tls { "https" } else { "http" };
         let host = url.host_str().map(canonical_host);
@@ -262,7 +270,7 @@ impl NetworkRule {
     }
 
     /// Whether everything `narrow` covers is covered by `self` too.
-    fn contains(&self, narrow: &Self) -> bool {
+    pub(crate) fn contains(&self, narrow: &Self) -> bool {
         let what = match (&self.what, &narrow.what) {
             (What::Tcp, What::Tcp) => true,
             (

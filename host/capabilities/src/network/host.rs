@@ -83,10 +83,22 @@ impl Context {
         // Never more than the guest could hold.
         outgoing.max_body = request.max_body_bytes.map_or(DEFAULT_BODY, u64::from).min(self.limits.memory);
         let deadline = self.deadline_in(request.timeout_ms);
+        if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
+            self.grants.rules().network.covers_http(&request.method, outgoing.url())?;
+            self.not_rehearsed(|| format!("{} {}", request.method, request.url))?;
+        }
         let response =
             self.dialer.send(&self.grants.rules().network, outgoing, deadline, self.booking()).await?;
         // A server that sends back what it was sent would hand the guest what only the host may know.
         Ok(shown(response, &used))
+    }
+
+    /// What the other side would answer cannot be known, so a rehearsal ends here.
+    fn not_rehearsed(&self, what: impl FnOnce() -> String) -> Result<(), Problem> {
+        if self.ledger.instead(what) {
+            return Err(Problem::Unavailable("not sent: this is a rehearsal".to_owned()));
+        }
+        Ok(())
     }
 
     fn deadline_in(&self, milliseconds: Option<u32>) -> Instant {
@@ -137,12 +149,14 @@ impl Context {
         self.charge()?;
         let canonical = canonical_host(host).map_err(Problem::Invalid)?;
         let rule = self.grants.rules().network.covers_tcp(host, port)?;
+        self.not_rehearsed(|| format!("connect to {host}:{port}"))?;
         if self.connections >= MAX_CONNECTIONS {
             return Err(Problem::BudgetExceeded(format!("more than {MAX_CONNECTIONS} connections at once")));
         }
         let to = Destination {
             capability: Capability::Tcp,
             rule,
+            used: rule.as_used(),
             host: &canonical,
             port,
             booking: self.booking(),

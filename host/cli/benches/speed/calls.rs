@@ -56,6 +56,7 @@ fn call(runtime: &Runtime, host: &Host) -> CallReport {
         run: RunId::from_parts(0, 0),
         step: StepIndex(0),
         attempt: 1,
+        assignment: None,
         operation: Operation::Observe,
         config: json!({}),
         time: Duration::from_secs(60),

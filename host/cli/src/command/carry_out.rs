@@ -1,8 +1,17 @@
 //! The second half of the straight line, the same for a new run and for one that is taken up again.
 
-use std::{num::NonZeroUsize, path::Path, sync::Arc, thread};
+use std::{
+    num::NonZeroUsize,
+    path::{Path, absolute},
+    sync::Arc,
+    thread,
+};
 
-use runner_engine::{RunError, Setup};
+use runner_capabilities::DockerHost;
+use runner_engine::{
+    RunError, Setup,
+    ports::{Approver as Ask, StepRunner},
+};
 use runner_journal::{Journal, Record, Sink};
 use runner_model::{ExitCode, Plan, PluginAlias, RunId};
 use runner_report::{TimeZone, json::Lines, terminal};
@@ -26,7 +35,9 @@ pub(crate) struct Work {
     pub(crate) journal: Journal,
     /// What it has done before, if it is taken up again.
     pub(crate) past: Vec<Record>,
-    pub(crate) steps: Host,
+    pub(crate) steps: Arc<dyn StepRunner>,
+    /// Who is asked instead of people, and where nothing is kept; none for a real run.
+    pub(crate) rehearsal: Option<Arc<dyn Ask>>,
     /// What to write once it has ended.
     pub(crate) reports: Reports,
 }
@@ -35,11 +46,24 @@ pub(crate) struct Work {
 ///
 /// # Errors
 ///
-/// A secret that is not there, or every plugin that cannot be used. Nothing was started.
-pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) -> Result<Host, CommandError> {
+/// A `DOCKER_HOST` that cannot be read, a secret that is not there, or every plugin that cannot be used. Nothing was started.
+pub(crate) fn load(
+    plan: &Plan,
+    state_dir: &Path,
+    session: &Session,
+    environment: &Environment,
+) -> Result<Host, CommandError> {
     let secrets = secrets::read(&plan.header, &environment.variables)?;
     secrets::keep_out(plan, &secrets)?;
-    let options = HostOptions { env: environment.variables.clone(), secrets };
+    let options = HostOptions {
+        env: environment.variables.clone(),
+        secrets,
+        docker: if needs_engine(plan) { environment.docker()? } else { DockerHost::default() },
+        state: Some(
+            absolute(state_dir)
+                .map_err(|source| CommandError::Read { path: state_dir.to_owned(), source })?,
+        ),
+    };
     let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
     let loaded = session
         .handle
@@ -48,6 +72,11 @@ pub(crate) fn load(plan: &Plan, session: &Session, environment: &Environment) ->
     // An entry that somebody altered is no reason to stop, and no secret either.
     session.loader.notes().iter().for_each(|note| environment.tell(&format!("note: {note}\n")));
     loaded
+}
+
+/// Whether some step works with this machine's own Docker Engine.
+fn needs_engine(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| step.target.is_none() && !step.grants.rules().docker.is_empty())
 }
 
 /// Carries a run out to its verdict.
@@ -61,17 +90,22 @@ pub(crate) fn carry_out(
     session: &Session,
     environment: &Environment,
 ) -> Result<ExitCode, CommandError> {
-    let Work { run, plan, journal, past, steps, reports } = work;
+    let Work { run, plan, journal, past, steps, rehearsal, reports } = work;
     let directory = journal.directory().to_owned();
+    let kept = rehearsal.is_none().then_some(directory.as_path());
+    let sinks = sinks(args.output, kept, environment);
+    let approver = rehearsal.unwrap_or_else(|| {
+        Arc::new(Approver::new(directory.clone(), environment.can_ask, environment.user()))
+    });
     reports.begin(environment);
     let verdict = session.handle.block_on(async {
         runner_engine::run(Setup {
             plan,
             past,
-            steps: Arc::new(steps),
+            steps,
             clock: session.clock.clone(),
-            approver: Arc::new(Approver::new(directory.clone(), environment.can_ask, environment.user())),
-            sinks: sinks(args.output, &directory, environment),
+            approver,
+            sinks,
             jobs: args.jobs.unwrap_or_else(default_jobs),
             signals: signals::listen()?,
             journal,
@@ -85,12 +119,12 @@ pub(crate) fn carry_out(
 }
 
 /// Who looks on: people on stderr, programs on stdout. With `json` people see nothing but errors.
-fn sinks(output: Output, directory: &Path, environment: &Environment) -> Vec<Box<dyn Sink>> {
+fn sinks(output: Output, directory: Option<&Path>, environment: &Environment) -> Vec<Box<dyn Sink>> {
     match output {
         Output::Json => vec![Box::new(Lines::new(std::io::stdout()))],
         Output::Text => {
             let about = terminal::About {
-                journal: directory.join("journal.jsonl").to_string_lossy().into_owned(),
+                journal: directory.map(|path| path.join("journal.jsonl").to_string_lossy().into_owned()),
                 can_answer: environment.can_ask,
                 zone: TimeZone::system,
             };

@@ -6,7 +6,10 @@ use runner_engine::ports::Clock as _;
 use runner_journal::Journal;
 use runner_model::ExitCode;
 
-use super::carry_out::{Work, carry_out, load};
+use super::{
+    carry_out::{Work, carry_out, load},
+    rehearse::rehearse,
+};
 use crate::{
     args::ExecArgs, environment::Environment, error::CommandError, reports::Reports, runs, session::Session,
     source,
@@ -21,12 +24,16 @@ pub(crate) fn exec(args: &ExecArgs, environment: &Environment) -> Result<ExitCod
     given.faults.clone_from(&args.inject);
     let plan = Arc::new(source::planned(granted, &given, environment)?.plan);
 
-    let steps = load(&plan, &session, environment)?;
+    let steps = load(&plan, &args.state.state_dir, &session, environment)?;
 
+    if args.dry_run {
+        return rehearse(plan, steps, args, reports, &session, environment);
+    }
     let run = session.new_run()?;
     let runs = runs::directory(&args.state.state_dir);
     let journal = Journal::create(&runs, run, &plan, session.clock.now_ms(), env!("CARGO_PKG_VERSION"))
         .map_err(|error| runs::create_error(&runs, error))?;
-    let work = Work { run, plan, journal, past: Vec::new(), steps, reports };
+    let work =
+        Work { run, plan, journal, past: Vec::new(), steps: Arc::new(steps), rehearsal: None, reports };
     carry_out(work, &args.engine, &session, environment)
 }

@@ -11,6 +11,7 @@ mod plan;
 mod plugin;
 mod print;
 mod read;
+mod rehearse;
 mod resume;
 
 use clap::CommandFactory as _;

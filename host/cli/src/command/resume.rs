@@ -31,7 +31,8 @@ pub(crate) fn resume(args: &ResumeArgs, environment: &Environment) -> Result<Exi
     })?;
     let plan = Arc::new(plan);
 
-    let steps = load(&plan, &session, environment)?;
-    let work = Work { run, plan, journal: opened.journal, past: opened.records, steps, reports };
+    let steps = Arc::new(load(&plan, &args.state.state_dir, &session, environment)?);
+    let work =
+        Work { run, plan, journal: opened.journal, past: opened.records, steps, rehearsal: None, reports };
     carry_out(work, &args.engine, &session, environment)
 }

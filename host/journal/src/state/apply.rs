@@ -88,7 +88,7 @@ impl<G> State<G> {
             Entry::RunStarted { run, .. } => {
                 self.run = Some(*run);
                 self.stage = Stage::Forward;
-                self.enqueue_phase(&Phase::Main);
+                self.enqueue_phase(if self.open.observe > 0 { &Phase::Observe } else { &Phase::Main });
             }
             Entry::RunResumed { .. } => {
                 self.interrupt();
@@ -142,7 +142,7 @@ impl<G> State<G> {
                 }
             }
             Entry::UnwindStarted { cause } => {
-                if self.stage != Stage::Forward || self.open.main > 0 {
+                if self.stage != Stage::Forward || self.open.observe + self.open.main > 0 {
                     return illegal("steps have not ended");
                 }
                 if self.cause.as_ref() != Some(cause) || self.changes.is_empty() {
@@ -287,6 +287,13 @@ impl<G> State<G> {
             _ => return Err(self.out_of_order(entry, index)),
         };
         let wrong = |expected| Err(IllegalEntry::Result { step: step.clone(), recorded: result, expected });
+        // A proxy's answer from which no assignment follows is no answer, whoever writes it down as one.
+        if let (Phase::Observe, Ending::Answered { outcome }) = (&planned.phase, ending)
+            && let Some((_, target)) = self.plan.target(planned)
+            && target.assign_outputs(&outcome.outputs).is_err()
+        {
+            return wrong(Some(StepResult::Error));
+        }
         match (expected, result, again_in_ms) {
             (Next::Again { .. }, None, Some(wait)) => {
                 let after = Duration::from_millis(wait);
@@ -319,7 +326,9 @@ impl<G> State<G> {
     fn run_decided(&mut self, entry: &Entry, verdict: &Verdict) -> Result<(), IllegalEntry> {
         let illegal = |reason| Err(IllegalEntry::Run { entry: entry.name(), reason });
         match self.stage {
-            Stage::Forward if self.open.main > 0 => return illegal("steps have not ended"),
+            Stage::Forward if self.open.observe + self.open.main > 0 => {
+                return illegal("steps have not ended");
+            }
             Stage::Forward if self.cause.is_some() && !self.changes.is_empty() => {
                 return illegal("changes have to be taken back first");
             }
@@ -355,6 +364,12 @@ impl<G> State<G> {
     fn cause_of(&self, index: StepIndex, result: StepResult) -> Option<Cause> {
         let planned = self.step(index);
         match planned.phase {
+            Phase::Observe => match result {
+                StepResult::Failure | StepResult::Error => {
+                    Some(Cause::Unobserved { step: planned.id.clone() })
+                }
+                StepResult::Success | StepResult::Warn | StepResult::Skipped | StepResult::Aborted => None,
+            },
             Phase::Main if !is_tolerated(planned, self.effect(index)) => match result {
                 StepResult::Failure => Some(Cause::Rejected { step: planned.id.clone() }),
                 StepResult::Error => Some(Cause::Failed { step: planned.id.clone() }),

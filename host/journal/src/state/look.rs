@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use runner_model::{Cause, Failure, FailureKind, Phase, Remaining, Step, StepIndex, Verdict, World};
+use runner_model::{
+    Cause, Failure, FailureKind, Phase, Remaining, Step, StepIndex, StepResult, Verdict, World,
+};
 
 use crate::{
     AbortReason, Action, Change, Ending, Entry, Node, SkipReason, Stage, State,
@@ -58,7 +60,8 @@ impl<G> State<G> {
     fn look_at_waiting(&self, step: StepIndex) -> Look {
         let planned = self.step(step);
         let is_its_turn = match planned.phase {
-            Phase::Main => self.stage == Stage::Forward,
+            Phase::Observe => self.stage == Stage::Forward,
+            Phase::Main => self.stage == Stage::Forward && self.open.observe == 0,
             Phase::Finally => self.stage == Stage::Decided,
             Phase::Notify { .. } => self.occasion(step).is_some(),
         };
@@ -66,6 +69,18 @@ impl<G> State<G> {
             return Look::Nothing;
         }
         let skip = |reason| Look::Record(Box::new(Entry::StepSkipped { step: planned.id.clone(), reason }));
+        if planned.phase == Phase::Main && self.is_unobserved() {
+            return skip(match self.cause {
+                Some(Cause::Cancelled) => SkipReason::Cancelled,
+                Some(
+                    Cause::Succeeded
+                    | Cause::Rejected { .. }
+                    | Cause::Failed { .. }
+                    | Cause::Unobserved { .. },
+                )
+                | None => SkipReason::Unobserved,
+            });
+        }
         if !self.asks_status[step.get()] {
             if let Some(reason) = self.unmet(planned) {
                 return skip(reason);
@@ -88,6 +103,15 @@ impl<G> State<G> {
         }
     }
 
+    /// Whether a proxy was asked in vain which slot is active: then nothing of `steps` may start, whatever its `if` says.
+    fn is_unobserved(&self) -> bool {
+        let observers = self.plan.header.targets.values().filter_map(|target| target.observer);
+        observers.filter_map(|observer| self.node(observer).result()).any(|result| match result {
+            StepResult::Success | StepResult::Warn => false,
+            StepResult::Failure | StepResult::Error | StepResult::Skipped | StepResult::Aborted => true,
+        })
+    }
+
     /// The first need that ended with a result it does not accept.
     fn unmet(&self, step: &Step<G>) -> Option<SkipReason> {
         step.needs.iter().find_map(|need| {
@@ -102,7 +126,7 @@ impl<G> State<G> {
     pub(super) fn turn(&self) -> Option<Action> {
         let record = |entry| Some(Action::Record(Box::new(entry)));
         match self.stage {
-            Stage::Forward if self.open.main > 0 => None,
+            Stage::Forward if self.open.observe + self.open.main > 0 => None,
             Stage::Forward => match &self.cause {
                 Some(cause) if !self.changes.is_empty() => {
                     record(Entry::UnwindStarted { cause: cause.clone() })

@@ -12,14 +12,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use runner_model::{
-    Answer, Cause, Effect, Failure, FailureKind, Inconclusive, NotifyOn, Outcome, Plan, PluginKind, RetryOn,
-    RunId, Step, StepIndex, StepResult, Uses, World,
+    Answer, Cause, Effect, Failure, FailureKind, Inconclusive, NotifyOn, Outcome, Phase, Plan, PluginKind,
+    RetryOn, RunId, Step, StepIndex, StepResult, Target, Uses, World,
 };
 
 use crate::{
     AbortReason, Action, Decision, Ending, Entry, Node, Occasion, Snapshot, Stage, State,
     settle::{Next, undo_delay},
-    testing::{self, Draft, plan},
+    testing::{self, Draft, plan, route, with_targets},
 };
 
 /// How much of a step's change is in the world.
@@ -71,6 +71,12 @@ impl Dice {
 pub(super) fn random_plan(dice: &mut Dice) -> Plan {
     let count = 1 + dice.below(9);
     let mut drafts: Vec<Draft> = Vec::new();
+    if dice.one_in(3) {
+        for place in 0..1 + dice.below(2) {
+            let attempts = 1 + u32::try_from(dice.below(2)).unwrap();
+            drafts.push(testing::observer(&format!("t{place}")).attempts(attempts));
+        }
+    }
     for place in 0..count {
         let id = format!("s{place}");
         let mut draft = match dice.below(10) {
@@ -112,7 +118,7 @@ pub(super) fn random_plan(dice: &mut Dice) -> Plan {
         let on: Vec<NotifyOn> = NotifyOn::ALL.into_iter().filter(|_| dice.one_in(2)).collect();
         drafts.push(testing::notifier(&format!("n{place}")).on(&on));
     }
-    plan(drafts)
+    with_targets(plan(drafts))
 }
 
 fn random_policies(step: &mut Step, dice: &mut Dice) {
@@ -290,7 +296,22 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn random_route(&mut self) -> Ending {
+        match self.dice.below(4) {
+            0 => Ending::Failed { failure: Failure::new(FailureKind::Unavailable, "no answer") },
+            1 => Ending::Answered { outcome: route(&[]) },
+            _ => Ending::Answered { outcome: route(&[self.dice.pick(&["blue:1", "green:1"])]) },
+        }
+    }
+
     fn check_needs(&self, state: &State, step: StepIndex) -> Result<(), Halt> {
+        let is_known = |target: &Target| {
+            let asked = target.observer.and_then(|observer| state.node(observer).result());
+            matches!(asked, Some(StepResult::Success))
+        };
+        if self.plan.step(step).phase == Phase::Main && !self.plan.header.targets.values().all(is_known) {
+            return Err(Halt::Fault(format!("{step:?} starts before every proxy has answered")));
+        }
         let open = self.plan.step(step).needs.iter().find(|need| state.node(need.step).result().is_none());
         match open {
             Some(need) => Err(Halt::Fault(format!("{step:?} starts before {:?} has ended", need.step))),
@@ -313,6 +334,8 @@ impl Run<'_> {
                 let aborted = matches!(state.cause(), Some(Cause::Cancelled)) && self.dice.one_in(2);
                 let ending = if aborted && state.effect(step) == Effect::Observe {
                     Ending::Aborted { reason: AbortReason::Cancelled }
+                } else if self.plan.step(step).phase == Phase::Observe {
+                    self.random_route()
                 } else {
                     self.random_ending()
                 };
@@ -432,9 +455,17 @@ impl Run<'_> {
         });
         match (unanswered, &verdict.cause) {
             (Some((step, _)), _) => Err(format!("{step:?} passed without an end")),
-            (None, Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Cancelled) => {
-                Ok(())
+            (None, Cause::Unobserved { .. }) if verdict.world != World::Unchanged => {
+                Err("something was changed although no slot was known".to_owned())
             }
+            (
+                None,
+                Cause::Succeeded
+                | Cause::Rejected { .. }
+                | Cause::Failed { .. }
+                | Cause::Unobserved { .. }
+                | Cause::Cancelled,
+            ) => Ok(()),
         }
     }
 }
@@ -489,6 +520,7 @@ fn ends(seeds: std::ops::Range<u64>) -> Result<Ends, (u64, Fault)> {
                 Cause::Succeeded => "succeeded",
                 Cause::Rejected { .. } => "rejected",
                 Cause::Failed { .. } => "failed",
+                Cause::Unobserved { .. } => "unobserved",
                 Cause::Cancelled => "cancelled",
             };
             let world = match verdict.world {

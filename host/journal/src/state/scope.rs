@@ -24,6 +24,10 @@ impl<G> State<G> {
                 "matrix" => Value::Object(planned.matrix.clone()),
                 "event" => Value::Object(self.plan.header.event.clone()),
                 "run" => self.run_value(),
+                "target" => match self.plan.target(planned) {
+                    Some((name, target)) => target.value(name, self.assigned(target).as_ref()),
+                    None => continue,
+                },
                 "steps" => Value::Object(self.steps_value(references)),
                 _ => continue,
             };
@@ -35,14 +39,18 @@ impl<G> State<G> {
     fn run_status(&self) -> RunStatus {
         match self.cause() {
             None | Some(Cause::Succeeded) => RunStatus::Success,
-            Some(Cause::Rejected { .. } | Cause::Failed { .. }) => RunStatus::Failure,
+            Some(Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Unobserved { .. }) => {
+                RunStatus::Failure
+            }
             Some(Cause::Cancelled) => RunStatus::Aborted,
         }
     }
 
     fn run_value(&self) -> Value {
         let failed = match self.cause() {
-            Some(Cause::Rejected { step } | Cause::Failed { step }) => Some(step.as_str()),
+            Some(Cause::Rejected { step } | Cause::Failed { step } | Cause::Unobserved { step }) => {
+                Some(step.as_str())
+            }
             Some(Cause::Succeeded | Cause::Cancelled) | None => None,
         };
         json!({

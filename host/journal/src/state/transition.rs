@@ -44,6 +44,12 @@ impl<G> State<G> {
     pub(super) fn release(&mut self, step: StepIndex) {
         let plan = Arc::clone(&self.plan);
         match plan.step(step).phase {
+            Phase::Observe => {
+                self.open.observe -= 1;
+                if self.open.observe == 0 {
+                    self.enqueue_phase(&Phase::Main);
+                }
+            }
             Phase::Main => self.open.main -= 1,
             Phase::Finally => {
                 self.open.finally -= 1;
@@ -186,7 +192,9 @@ impl<G> State<G> {
 fn applies(on: NotifyOn, verdict: &Verdict) -> bool {
     match on {
         NotifyOn::Succeeded => matches!(verdict.cause, Cause::Succeeded),
-        NotifyOn::Failed => matches!(verdict.cause, Cause::Rejected { .. } | Cause::Failed { .. }),
+        NotifyOn::Failed => {
+            matches!(verdict.cause, Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Unobserved { .. })
+        }
         NotifyOn::RolledBack => matches!(verdict.world, World::Restored { .. }),
         NotifyOn::Stuck => matches!(verdict.world, World::Stuck { .. }),
         NotifyOn::Cancelled => matches!(verdict.cause, Cause::Cancelled),

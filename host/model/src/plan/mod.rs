@@ -20,7 +20,7 @@ pub use attempts::{Backoff, Poll, Retry, RetryOn};
 pub use needs::{Need, ResultSet};
 pub use plugin::{Effect, PlannedPlugin, PluginKind, SecretOrigin, SecretSource};
 pub use step::{Approval, Fault, Inconclusive, NotifyOn, Phase, Step, Uses};
-pub use target::{Slot, Target};
+pub use target::{Assignment, Narrowed, Slot, Target, Unassigned, Upstream};
 
 use crate::{Digest, SecretName, StepId, TargetName};
 
@@ -84,7 +84,7 @@ pub struct Plan<G = GrantSet> {
     /// About the run as a whole.
     #[serde(flatten)]
     pub header: PlanHeader,
-    /// Every step, `Main` before `Finally` before `Notify`, each after what it needs.
+    /// Every step, `Observe` before `Main` before `Finally` before `Notify`, each after what it needs.
     pub steps: Vec<Step<G>>,
 }
 
@@ -114,7 +114,19 @@ impl<G> Plan<G> {
     /// What a step does to the world.
     #[must_use]
     pub fn effect(&self, step: &Step<G>) -> Effect {
-        self.plugin(step).map_or(Effect::Observe, |plugin| plugin.kind.effect())
+        match step.phase {
+            Phase::Observe => Effect::Observe,
+            Phase::Main | Phase::Finally | Phase::Notify { .. } => {
+                self.plugin(step).map_or(Effect::Observe, |plugin| plugin.kind.effect())
+            }
+        }
+    }
+
+    /// The target of a step, if it has one.
+    #[must_use]
+    pub fn target<'a>(&'a self, step: &'a Step<G>) -> Option<(&'a TargetName, &'a Target)> {
+        let name = step.target.as_ref()?;
+        Some((name, self.header.targets.get(name)?))
     }
 
     /// Steps with their positions.

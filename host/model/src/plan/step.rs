@@ -7,13 +7,15 @@ use runner_expression::{Expression, Template};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Need, PluginIndex, Poll, Retry, milliseconds};
+use super::{Narrowed, Need, PluginIndex, Poll, Retry, milliseconds};
 use crate::{SecretName, StepId, TargetName};
 
 /// Which part of the pipeline a step belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
+    /// `targets`: asks a proxy which slot is active, before anything else starts.
+    Observe,
     /// `steps`: decides the verdict.
     Main,
     /// `finally`: runs once the verdict is known and everything is taken back that had to be; changes neither.
@@ -163,8 +165,11 @@ pub struct Step<G = GrantSet> {
     pub required: bool,
     /// Own name to name in the plugin's answer; `None` shows all under their own names.
     pub outputs: Option<BTreeMap<String, String>>,
-    /// What it may do.
+    /// What it may do, whichever slot of its target is active.
     pub grants: G,
+    /// What of that it may do if one of the slots is active, where it makes a difference; one for each case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub narrowed: Vec<Narrowed>,
     /// How much it may use.
     pub limits: Limits,
     /// The secrets it may use.
@@ -187,7 +192,7 @@ impl<G> Step<G> {
     pub fn without_grants(self) -> (G, Step<()>) {
         let Self { id, phase, uses, with, needs, condition, matrix, timeout, retry, poll, .. } = self;
         let Self { on_inconclusive, report_only, continue_on_error, required, outputs, grants, .. } = self;
-        let Self { limits, secrets, env, place, target, fault, .. } = self;
+        let Self { narrowed, limits, secrets, env, place, target, fault, .. } = self;
         let step = Step {
             id,
             phase,
@@ -205,6 +210,7 @@ impl<G> Step<G> {
             required,
             outputs,
             grants: (),
+            narrowed,
             limits,
             secrets,
             env,
@@ -237,6 +243,7 @@ impl Step<()> {
             required: self.required,
             outputs: self.outputs,
             grants,
+            narrowed: self.narrowed,
             limits: self.limits,
             secrets: self.secrets,
             env: self.env,

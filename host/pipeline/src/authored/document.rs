@@ -11,6 +11,7 @@ use super::{
     input::{Input, input},
     plugin::{PluginText, SecretText, limits, plugin, secret},
     step::{INCONCLUSIVE, StepText, Variable, env, notify, step},
+    target::{TargetText, target},
 };
 use crate::yaml::{Content, Entry, Node};
 
@@ -22,6 +23,8 @@ pub(crate) const PIPELINE: Keys = Keys {
         "description",
         "inputs",
         "env",
+        "target",
+        "targets",
         "secrets",
         "plugins",
         "defaults",
@@ -31,13 +34,13 @@ pub(crate) const PIPELINE: Keys = Keys {
         "on",
         "include",
     ],
-    later: &["targets", "target", "rollback", "drift", "concurrency"],
+    later: &["rollback", "drift", "concurrency"],
 };
 
 pub(crate) const INCLUDED: Keys = Keys {
     of: "an included file",
-    known: &["inputs", "env", "secrets", "plugins", "steps", "finally", "notify", "include"],
-    later: &["targets", "target", "rollback", "drift", "concurrency"],
+    known: &["inputs", "env", "targets", "secrets", "plugins", "steps", "finally", "notify", "include"],
+    later: &["rollback", "drift", "concurrency"],
 };
 
 pub(crate) const DEFAULTS: Keys =
@@ -59,10 +62,13 @@ pub(crate) struct Document {
     pub(crate) description: String,
     pub(crate) inputs: Vec<Input>,
     pub(crate) env: Vec<Variable>,
+    /// The target of steps that name none.
+    pub(crate) target: Option<Spanned<String>>,
+    pub(crate) targets: Vec<TargetText>,
     pub(crate) secrets: Vec<SecretText>,
     pub(crate) plugins: Vec<PluginText>,
     pub(crate) defaults: Defaults,
-    /// `steps`, `finally` and `notify`, in the order of the files.
+    /// What asks proxies, `steps`, `finally` and `notify`, in the order of the files.
     pub(crate) steps: Vec<StepText>,
     /// What may set the run off; empty means `manual` alone.
     pub(crate) events: Vec<String>,
@@ -94,6 +100,7 @@ impl Document {
         fields.require("name", top, found);
         document.name = fields.text("name", found).map(|text| text.value).unwrap_or_default();
         document.description = fields.text("description", found).map(|text| text.value).unwrap_or_default();
+        document.target = fields.text("target", found);
         document.defaults = fields.get("defaults").map(|entry| defaults(entry, found)).unwrap_or_default();
         document.events = fields.get("on").map(|entry| events(entry, found)).unwrap_or_default();
         fields.require("steps", top, found);
@@ -127,6 +134,14 @@ impl Document {
                 if self.take("variable", &variable.name, found) {
                     self.env.push(variable);
                 }
+            }
+        }
+        for entry in lines(fields, "targets", found) {
+            if let Some((target, observer)) = target(entry, sources, found)
+                && self.take("target", &target.name, found)
+            {
+                self.targets.push(target);
+                self.steps.extend(observer);
             }
         }
         for entry in lines(fields, "secrets", found) {

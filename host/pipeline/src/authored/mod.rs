@@ -15,6 +15,7 @@ mod input;
 mod plugin;
 mod policy;
 mod step;
+mod target;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +29,7 @@ pub(crate) use input::{Input, InputType, plain};
 pub(crate) use plugin::{GrantsText, PluginText, SecretText, problem_in};
 pub use policy::parse_policy;
 pub(crate) use step::{STEP, StepText, Variable};
+pub(crate) use target::{SlotText, TargetText};
 
 /// The keys of every map, to hold the schema against.
 #[cfg(test)]
@@ -38,6 +40,7 @@ pub(crate) mod keys {
         input::INPUT,
         plugin::{PLUGIN, SECRET},
         step::{NEED, NOTIFY, STEP},
+        target::{DOCKER, PROXY, SLOT, TARGET, TLS},
     };
 }
 

@@ -159,7 +159,7 @@ fn origin(text: &Spanned<String>, found: &mut Vec<Diagnostic>) -> Option<SecretO
 
 /// Reads a `grants` block; `None` if it cannot be used.
 pub(super) fn grants(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Option<GrantsText> {
-    const LATER: [&str; 2] = ["docker", "git"];
+    const LATER: [&str; 1] = ["git"];
     let node = &entry.value;
     let templated = templated(node, sources, found)?;
     let later: Vec<&Entry> =

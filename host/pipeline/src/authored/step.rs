@@ -24,6 +24,7 @@ pub(crate) const STEP: Keys = Keys {
     known: &[
         "uses",
         "with",
+        "target",
         "needs",
         "if",
         "matrix",
@@ -45,7 +46,9 @@ pub(crate) const STEP: Keys = Keys {
 
 pub(crate) const NOTIFY: Keys = Keys {
     of: "an entry of `notify`",
-    known: &["on", "uses", "with", "secrets", "severity", "if", "grants", "limits", "timeout", "retry"],
+    known: &[
+        "on", "uses", "with", "target", "secrets", "severity", "if", "grants", "limits", "timeout", "retry",
+    ],
     later: &[],
 };
 
@@ -84,6 +87,7 @@ pub(crate) struct StepText {
     pub(crate) with: Option<Templated>,
     /// Whether `with` stands there and could not be read.
     pub(crate) with_unreadable: bool,
+    pub(crate) target: Option<Spanned<String>>,
     pub(crate) needs: Vec<NeedText>,
     pub(crate) condition: Option<Condition>,
     pub(crate) matrix: Vec<Axis>,
@@ -105,7 +109,7 @@ pub(crate) struct StepText {
 }
 
 impl StepText {
-    fn new(id: Spanned<String>, phase: Phase) -> Self {
+    pub(super) fn new(id: Spanned<String>, phase: Phase) -> Self {
         Self {
             id,
             phase,
@@ -113,6 +117,7 @@ impl StepText {
             uses: None,
             with: None,
             with_unreadable: false,
+            target: None,
             needs: Vec::new(),
             condition: None,
             matrix: Vec::new(),
@@ -135,6 +140,10 @@ impl StepText {
     /// What to call it in a sentence.
     pub(crate) fn called(&self) -> String {
         match self.phase {
+            Phase::Observe => {
+                let target = self.target.as_ref().map_or("", |target| &target.value);
+                format!("the proxy of the target `{target}`")
+            }
             Phase::Main | Phase::Finally => format!("step `{}`", self.id.value),
             Phase::Notify { .. } => format!("`{}`", self.id.value),
         }
@@ -216,6 +225,7 @@ fn common(
         step.with = config(entry, sources, found);
         step.with_unreadable = step.with.is_none();
     }
+    step.target = fields.text("target", found);
     step.condition = fields.get("if").and_then(|entry| condition(entry, sources, found));
     step.timeout = fields.positive_duration("timeout", found);
     step.retry = fields.get("retry").and_then(|entry| retry(entry, found));
@@ -227,7 +237,7 @@ fn common(
     step.secrets = unique(fields.texts("secrets", found), "secrets", found);
 }
 
-fn config(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Option<Templated> {
+pub(super) fn config(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Option<Templated> {
     if entry.value.as_map().is_none() {
         found.push(wrong_type(entry, "a map"));
         return None;
@@ -235,7 +245,11 @@ fn config(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Opti
     templated(&entry.value, sources, found)
 }
 
-fn unique(names: Vec<Spanned<String>>, key: &str, found: &mut Vec<Diagnostic>) -> Vec<Spanned<String>> {
+pub(super) fn unique(
+    names: Vec<Spanned<String>>,
+    key: &str,
+    found: &mut Vec<Diagnostic>,
+) -> Vec<Spanned<String>> {
     let mut seen = std::collections::HashSet::new();
     let (once, again): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| seen.insert(name.value.clone()));
     for name in again {

@@ -64,7 +64,7 @@ fn a_file_that_is_no_map_is_refused() {
     assert_snapshot!(Pipeline::new("- a\n- b\n").check(), @"
     wrong-type p.yaml:1:1: a pipeline must be a map, found a list
       at `- a`
-      help: keys: `version`, `name`, `description`, `inputs`, `env`, `secrets`, `plugins`, `defaults`, `steps`, `finally`, `notify`, `on`, `include`
+      help: keys: `version`, `name`, `description`, `inputs`, `env`, `target`, `targets`, `secrets`, `plugins`, `defaults`, `steps`, `finally`, `notify`, `on`, `include`
     exit 6
     ");
 }
@@ -122,10 +122,10 @@ fn a_slip_in_a_key_is_recognised_at_every_level() {
 
 #[test]
 fn keys_of_a_later_version_are_never_ignored() {
-    let text = "target: a\nrollback: {}\nsteps:\n  a: { uses: gate, undo: {}, artifacts: {} }\n  b: { uses: pipeline }\n  c: { uses: gate, grants: { docker: {}, git: [] }, matrix: { include: [] } }\n";
+    let text = "drift: {}\nrollback: {}\nsteps:\n  a: { uses: gate, undo: {}, artifacts: {} }\n  b: { uses: pipeline }\n  c: { uses: gate, grants: { git: [] }, matrix: { include: [] } }\n";
     assert_snapshot!(Pipeline::with_plugins(text).check(), @"
-    not-supported-yet p.yaml:5:1: `target` is not supported yet
-      at `target`
+    not-supported-yet p.yaml:5:1: `drift` is not supported yet
+      at `drift`
       note: what this version cannot carry out is refused, never ignored
       help: remove it
     not-supported-yet p.yaml:6:1: `rollback` is not supported yet
@@ -143,15 +143,11 @@ fn keys_of_a_later_version_are_never_ignored() {
     not-supported-yet p.yaml:9:14: the built-in step `pipeline` is not supported yet
       at `pipeline`
       help: join the other file with `include`
-    not-supported-yet p.yaml:10:30: a grant for `docker` is not supported yet
-      at `docker`
-      note: what this version cannot carry out is refused, never ignored
-      help: remove it
-    not-supported-yet p.yaml:10:42: a grant for `git` is not supported yet
+    not-supported-yet p.yaml:10:30: a grant for `git` is not supported yet
       at `git`
       note: what this version cannot carry out is refused, never ignored
       help: remove it
-    not-supported-yet p.yaml:10:63: `include` in a matrix is not supported yet
+    not-supported-yet p.yaml:10:51: `include` in a matrix is not supported yet
       at `include`
       note: what this version cannot carry out is refused, never ignored
       help: remove it
@@ -224,7 +220,7 @@ fn values_of_the_wrong_type_say_what_was_expected() {
       help: own name to the plugin's name: `outputs: { digest: image_digest }`
     wrong-type p.yaml:9:6: a step must be a map, found a number
       at `5`
-      help: keys: `uses`, `with`, `needs`, `if`, `matrix`, `timeout`, `retry`, `poll`, `on_inconclusive`, `report_only`, `continue_on_error`, `required`, `outputs`, `grants`, `limits`, `secrets`, `env`
+      help: keys: `uses`, `with`, `target`, `needs`, `if`, `matrix`, `timeout`, `retry`, `poll`, `on_inconclusive`, `report_only`, `continue_on_error`, `required`, `outputs`, `grants`, `limits`, `secrets`, `env`
     wrong-type p.yaml:10:9: `notify` must be a list, found a map
       at `{ on: x }`
       help: for example `notify: [{ on: [run.failed], uses: slack }]`
@@ -383,7 +379,7 @@ fn included_files_are_joined_and_problems_shown_in_them() {
       help: did you mean `gate`?
     unknown-key parts/a.yaml:3:1: an included file has no key `name`
       at `name`
-      help: keys: `inputs`, `env`, `secrets`, `plugins`, `steps`, `finally`, `notify`, `include`
+      help: keys: `inputs`, `env`, `targets`, `secrets`, `plugins`, `steps`, `finally`, `notify`, `include`
     wrong-value ./parts/b.yaml:1:22: `type` cannot be `bool`
       at `bool`
       help: words: `string`, `integer`, `number`, `boolean`, `enum`

@@ -2,54 +2,171 @@
 //!
 //! A block may hold expressions over inputs. Those are not known yet, so the block is tried with their defaults or a
 //! stand-in, which is enough to say what kind of rules it holds; `plan` renders it again with the real values and asks
-//! for the policy then.
+//! for the policy then. Values of targets are known, unless inputs stand in them.
 
 use runner_capabilities::{Capability, Policy, Requested, admit};
-use runner_expression::Scope;
-use runner_model::{Diagnostic, ExitCode};
+use runner_expression::References;
+use runner_model::{Diagnostic, ExitCode, Phase, Target};
 use serde_json::{Map, Value, json};
 
+use super::{
+    references::has_target_path,
+    rules::{Around, Rules, Values, is_safe, placed, rendered},
+};
 use crate::{
-    authored::{GrantsText, Input, InputType, plain, problem_in},
+    authored::{GrantsText, Input, InputType, TargetText, plain},
     problems::listed,
-    resolve::{PluginFacts, Resolved, ResolvedPlugin, ResolvedStep},
+    resolve::{On, PluginFacts, Resolved, ResolvedPlugin, ResolvedStep, settle},
+    yaml::{Content, Node},
 };
 
-pub(super) fn check(resolved: &Resolved, policy: &Policy, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(
+    resolved: &Resolved,
+    targets: &[Option<TriedTarget>],
+    policy: &Policy,
+    found: &mut Vec<Diagnostic>,
+) {
     let inputs = &resolved.document.inputs;
     for plugin in &resolved.plugins {
-        let users = plugin.users.iter().map(|at| &resolved.steps[*at]);
-        let wide = plugin.text.grants.as_ref().and_then(|grants| tried(grants, inputs, &Map::new(), found));
-        if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
-            beyond_policy(requested, grants, policy, found);
-            open_ended(&requested.rules, grants, found);
+        // What is wrong with a block for one target is mostly wrong for all.
+        let mut said: Vec<Diagnostic> = Vec::new();
+        for users in groups(resolved, plugin) {
+            let mut group = Vec::new();
+            of_plugin(resolved, plugin, &users, targets, policy, &mut group);
+            for problem in group {
+                if !said.contains(&problem) {
+                    said.push(problem);
+                }
+            }
         }
-        let Some(facts) = &plugin.facts else { continue };
-        if let (Some(grants), Some(requested)) = (&plugin.text.grants, &wide) {
-            unneeded(&requested.rules, grants, facts, found);
-        }
-        let usable = !plugin.text.grants_unreadable && (plugin.text.grants.is_none() || wide.is_some());
-        if usable && users.clone().any(|step| step.text.grants.is_none() && !step.text.grants_unreadable) {
-            let nothing = Requested::default();
-            let rules = wide.as_ref().map_or(&nothing, |tried| &tried.rules);
-            missing(rules, plugin, None, facts, found);
-        }
-        for step in users {
-            let Some(grants) = &step.text.grants else { continue };
-            narrower(step, grants, plugin, wide.as_ref().filter(|_| usable), policy, inputs, facts, found);
-        }
+        found.extend(said);
     }
     for step in &resolved.steps {
         // Steps without plugin are told elsewhere that grants mean nothing for them.
         if let (None, Some(grants)) = (resolved.plugin_of(step), &step.text.grants) {
-            tried(grants, inputs, &step.combinations[0].values, found);
+            let around = around(step, targets);
+            tried(grants, inputs, &step.combinations[0].values, around, found);
         }
+    }
+}
+
+/// The steps that use a plugin, apart where its grants mean something else: by target, and what asks a proxy by itself.
+fn groups<'a>(resolved: &'a Resolved, plugin: &ResolvedPlugin) -> Vec<Vec<&'a ResolvedStep>> {
+    let users = plugin.users.iter().map(|at| &resolved.steps[*at]);
+    let is_one = plugin
+        .text
+        .grants
+        .as_ref()
+        .is_none_or(|grants| grants.template.references().paths.iter().all(|path| path[0] != "target"));
+    if is_one {
+        return vec![users.collect()];
+    }
+    let mut groups: Vec<Vec<&ResolvedStep>> = Vec::new();
+    for user in users {
+        let is_alike = |other: &ResolvedStep| {
+            other.target == user.target
+                && (other.text.phase == Phase::Observe) == (user.text.phase == Phase::Observe)
+        };
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| is_alike(first))) {
+            Some(group) => group.push(user),
+            None => groups.push(vec![user]),
+        }
+    }
+    groups
+}
+
+/// A target as far as its values are known now.
+#[derive(Debug)]
+pub(super) struct TriedTarget {
+    name: String,
+    target: Target,
+    /// Whether these are its values in the run, and not made with stand-ins.
+    exact: bool,
+}
+
+/// What stands around a block: its target, and whether that is known as it will be.
+type Surrounded<'a> = (Option<Around<'a>>, bool);
+
+fn around<'a>(step: &ResolvedStep, targets: &'a [Option<TriedTarget>]) -> Surrounded<'a> {
+    match step.target {
+        On::Target(at) => match targets.get(at).and_then(Option::as_ref) {
+            Some(tried) => (Some(Around::new(&tried.name, &tried.target, &step.text.phase)), tried.exact),
+            None => (None, false),
+        },
+        On::Nothing | On::Unknown => (None, true),
+    }
+}
+
+/// Reads the targets with what is known of their expressions; problems only if no stand-in makes one readable.
+pub(super) fn try_targets(resolved: &Resolved, found: &mut Vec<Diagnostic>) -> Vec<Option<TriedTarget>> {
+    let inputs = &resolved.document.inputs;
+    let of = |text: &TargetText| {
+        let mut references = References::default();
+        text.values().for_each(|value| references.extend(&value.template.references()));
+        let open: Vec<&Input> = references
+            .second("inputs")
+            .filter_map(|name| inputs.iter().find(|input| input.name.value == name))
+            .collect();
+        // Something else is wrong with the expressions, and has been said.
+        let is_visible = references.paths.iter().all(|path| {
+            path[0] == "inputs"
+                && path.get(1).is_none_or(|name| open.iter().any(|input| input.name.value == *name))
+        });
+        if !is_visible {
+            return None;
+        }
+        let exact = open.is_empty();
+        let mut first: Option<Vec<Diagnostic>> = None;
+        for word in ["x1", "1"] {
+            let values = open.iter().map(|input| (input.name.value.clone(), stand_in(input, word))).collect();
+            let mut problems = Vec::new();
+            if let Some(target) = settle(text, &values, exact, &mut problems) {
+                return Some(TriedTarget { name: text.name.value.clone(), target, exact });
+            }
+            first.get_or_insert(problems);
+        }
+        found.extend(first.into_iter().flatten());
+        None
+    };
+    resolved.document.targets.iter().map(of).collect()
+}
+
+fn of_plugin(
+    resolved: &Resolved,
+    plugin: &ResolvedPlugin,
+    users: &[&ResolvedStep],
+    targets: &[Option<TriedTarget>],
+    policy: &Policy,
+    found: &mut Vec<Diagnostic>,
+) {
+    let inputs = &resolved.document.inputs;
+    let around_all = users.first().map_or((None, true), |user| around(user, targets));
+    let wide =
+        plugin.text.grants.as_ref().and_then(|grants| tried(grants, inputs, &Map::new(), around_all, found));
+    if let Some(tried) = &wide {
+        beyond_policy(tried, policy, found);
+        open_ended(&tried.rules, found);
+    }
+    let Some(facts) = &plugin.facts else { return };
+    if let Some(tried) = &wide {
+        unneeded(&tried.rules, facts, found);
+    }
+    let usable = !plugin.text.grants_unreadable && (plugin.text.grants.is_none() || wide.is_some());
+    if usable && users.iter().any(|step| step.text.grants.is_none() && !step.text.grants_unreadable) {
+        let granted_nothing = Requested::default();
+        let rules = wide.as_ref().map_or(&granted_nothing, |tried| &tried.rules.all);
+        missing(rules, plugin, None, facts, found);
+    }
+    for step in users {
+        let Some(grants) = &step.text.grants else { continue };
+        let wide = wide.as_ref().filter(|_| usable);
+        narrower(step, grants, (plugin, wide), (inputs, around(step, targets)), policy, facts, found);
     }
 }
 
 /// A block as far as it is known.
 struct Tried {
-    rules: Requested,
+    rules: Rules,
     /// Whether these are the rules of the run, and not made with a stand-in.
     exact: bool,
 }
@@ -65,27 +182,25 @@ pub(super) fn approximate(grants: &GrantsText) -> Option<Requested> {
     Requested::parse(&json!({ "secrets": secrets.node.to_json() })).ok()
 }
 
-#[expect(clippy::too_many_arguments, reason = "one call, and all of it is about this one step")]
 fn narrower(
     step: &ResolvedStep,
     grants: &GrantsText,
-    plugin: &ResolvedPlugin,
-    wide: Option<&Tried>,
+    (plugin, wide): (&ResolvedPlugin, Option<&Tried>),
+    (inputs, around): (&[Input], Surrounded<'_>),
     policy: &Policy,
-    inputs: &[Input],
     facts: &PluginFacts,
     found: &mut Vec<Diagnostic>,
 ) {
     for combination in &step.combinations {
         let before = found.len();
-        let Some(tried) = tried(grants, inputs, &combination.values, found) else { return };
-        beyond_policy(&tried, grants, policy, found);
-        unneeded(&tried.rules, grants, facts, found);
-        missing(&tried.rules, plugin, Some((step, grants)), facts, found);
-        let nothing = Tried { rules: Requested::default(), exact: plugin.text.grants.is_none() };
+        let Some(tried) = tried(grants, inputs, &combination.values, around, found) else { return };
+        beyond_policy(&tried, policy, found);
+        unneeded(&tried.rules, facts, found);
+        missing(&tried.rules.all, plugin, Some((step, grants)), facts, found);
+        let nothing = Tried { rules: nothing(plugin), exact: plugin.text.grants.is_none() };
         let wide = wide.unwrap_or(&nothing);
         if tried.exact && wide.exact {
-            beyond_plugin(&tried.rules, &wide.rules, grants, plugin, found);
+            beyond_plugin(&tried.rules, &wide.rules, plugin, found);
         }
         // What is wrong with one combination is mostly wrong with all.
         if found.len() > before {
@@ -94,20 +209,15 @@ fn narrower(
     }
 }
 
-/// What a step asks for beyond its plugin.
-fn beyond_plugin(
-    narrow: &Requested,
-    wide: &Requested,
-    grants: &GrantsText,
-    plugin: &ResolvedPlugin,
-    found: &mut Vec<Diagnostic>,
-) {
+/// What a step asks for beyond its plugin, whichever slot is active.
+fn beyond_plugin(narrow: &Rules, wide: &Rules, plugin: &ResolvedPlugin, found: &mut Vec<Diagnostic>) {
     let alias = &plugin.text.alias;
-    for error in wide.beyond(narrow) {
-        let span = grants.node.at(&error.pointer).node.span;
-        let at = plugin.text.grants.as_ref().map_or(alias.span, |grants| grants.key_span);
-        found.push(
-            Diagnostic::error(
+    let mut said: Vec<Diagnostic> = Vec::new();
+    for (narrow, node, wide) in narrow.beside(wide) {
+        for error in wide.beyond(narrow) {
+            let span = node.at(&error.pointer).node.span;
+            let at = plugin.text.grants.as_ref().map_or(alias.span, |grants| grants.key_span);
+            let problem = Diagnostic::error(
                 "wider-grant",
                 format!("{} is more than the plugin `{}` is granted", error.message, alias.value),
             )
@@ -122,13 +232,18 @@ fn beyond_plugin(
             )
             .note("the grants of a step may only narrow those of its plugin")
             .help("add the rule to the plugin, or remove it here")
-            .exit(ExitCode::GrantRefused),
-        );
+            .exit(ExitCode::GrantRefused);
+            if !said.contains(&problem) {
+                said.push(problem);
+            }
+        }
     }
+    found.extend(said);
 }
 
 /// Rules that serve nothing the component imports.
-fn unneeded(rules: &Requested, grants: &GrantsText, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
+fn unneeded(block: &Rules, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
+    let rules = &block.all;
     let imports = |capability| facts.imports.contains(&capability);
     let wasi = |package: &str| facts.wasi.iter().any(|interface| interface.starts_with(package));
     let http = imports(Capability::Http) || wasi("wasi:http/");
@@ -136,7 +251,7 @@ fn unneeded(rules: &Requested, grants: &GrantsText, facts: &PluginFacts, found: 
     let mut report = |pointer: &str, what: String, imported: &str| {
         found.push(
             Diagnostic::error("unused-grant", format!("`{}` can never use {what}", facts.name))
-                .at(grants.node.at(pointer).node.span, "")
+                .at(block.node.at(pointer).node.span, "")
                 .note(format!("the component does not import {imported} (read from the component itself)"))
                 .help("remove the grant")
                 .exit(ExitCode::GrantRefused),
@@ -179,12 +294,12 @@ fn unneeded(rules: &Requested, grants: &GrantsText, facts: &PluginFacts, found: 
 }
 
 /// Programs that do whatever their arguments say, where the plugin may choose some of these.
-fn open_ended(rules: &Requested, grants: &GrantsText, found: &mut Vec<Diagnostic>) {
-    for (index, rule) in rules.command.rules().enumerate().filter(|(_, rule)| rule.is_open_ended()) {
+fn open_ended(rules: &Rules, found: &mut Vec<Diagnostic>) {
+    for (index, rule) in rules.all.command.rules().enumerate().filter(|(_, rule)| rule.is_open_ended()) {
         let pointer = format!("/command/{index}");
         found.push(
             Diagnostic::warning("open-ended-command", format!("`{}` allows nearly anything", rule.written()))
-                .at(grants.node.at(&pointer).node.span, "")
+                .at(rules.node.at(&pointer).node.span, "")
                 .note("the program does what its arguments say, and a `*` lets the plugin say it")
                 .help("write the arguments in full, or name the program that is meant"),
         );
@@ -259,22 +374,22 @@ const fn nothing_of(capability: Capability) -> &'static str {
     }
 }
 
-fn beyond_policy(tried: &Tried, grants: &GrantsText, policy: &Policy, found: &mut Vec<Diagnostic>) {
+fn beyond_policy(tried: &Tried, policy: &Policy, found: &mut Vec<Diagnostic>) {
     if tried.exact {
-        found.extend(refused_by_policy(&tried.rules, grants, policy));
+        found.extend(refused_by_policy(&tried.rules, policy));
     }
 }
 
 /// Each rule that the operator's policy does not allow, with its place.
-pub(crate) fn refused_by_policy(rules: &Requested, grants: &GrantsText, policy: &Policy) -> Vec<Diagnostic> {
-    if admit(rules.clone(), policy).is_ok() {
+pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnostic> {
+    if admit(rules.all.clone(), policy).is_ok() {
         return Vec::new();
     }
-    let block = serde_json::to_value(rules).unwrap_or(Value::Null);
+    let block = serde_json::to_value(&rules.all).unwrap_or(Value::Null);
     let mut refused = Vec::new();
     for (pointer, alone) in single_rules(&block) {
         let Ok(alone) = Requested::parse(&alone) else { continue };
-        let span = grants.node.at(&pointer).node.span;
+        let span = rules.node.at(&pointer).node.span;
         for refusal in admit(alone, policy).err().unwrap_or_default() {
             refused.push(
                 Diagnostic::error("policy", format!("{}: {}", refusal.request, refusal.message))
@@ -310,11 +425,9 @@ fn tried(
     grants: &GrantsText,
     inputs: &[Input],
     matrix: &Map<String, Value>,
+    (around, is_settled): Surrounded<'_>,
     found: &mut Vec<Diagnostic>,
 ) -> Option<Tried> {
-    if let Some(rules) = &grants.requested {
-        return Some(Tried { rules: rules.clone(), exact: true });
-    }
     let references = grants.template.references();
     let open: Vec<&Input> = references
         .second("inputs")
@@ -325,6 +438,7 @@ fn tried(
         let named = |name: &String| match path[0].as_str() {
             "inputs" => inputs.iter().any(|input| input.name.value == *name),
             "matrix" => matrix.contains_key(name),
+            "target" => around.is_some_and(|around| has_target_path(&path[1..], around.target)),
             _ => false,
         };
         path.get(1).is_some_and(named)
@@ -332,12 +446,14 @@ fn tried(
     if !visible {
         return None;
     }
+    let looks_at_target = references.paths.iter().any(|path| path[0] == "target");
+    let exact = open.is_empty() && (is_settled || !looks_at_target);
     let mut first: Option<Vec<Diagnostic>> = None;
     for text in ["x", "1"] {
         let values: Map<String, Value> =
             open.iter().map(|input| (input.name.value.clone(), stand_in(input, text))).collect();
-        match rendered(grants, &values, matrix) {
-            Ok(rules) => return Some(Tried { rules, exact: open.is_empty() }),
+        match rendered(grants, Values { inputs: &values, matrix, around }) {
+            Ok(rules) => return Some(Tried { rules, exact }),
             Err(problem) => {
                 let mut problems = placed(problem, grants);
                 if !values.is_empty() {
@@ -368,104 +484,32 @@ fn stand_in(input: &Input, text: &str) -> Value {
     })
 }
 
-/// Why a block with expressions is no block of grants.
-#[derive(Debug)]
-enum GrantProblem {
-    /// A value could widen the grant. With its name: `inputs.host`.
-    Unsafe(String, Value),
-    /// An expression has no value.
-    NoValue(String),
-    /// What came out is wrong.
-    Rules(Vec<runner_capabilities::GrantError>),
-}
-
-/// Renders a block and reads it.
-fn rendered(
-    grants: &GrantsText,
-    inputs: &Map<String, Value>,
-    matrix: &Map<String, Value>,
-) -> Result<Requested, GrantProblem> {
-    if let Some(rules) = &grants.requested {
-        return Ok(rules.clone());
-    }
-    let references = grants.template.references();
-    for (root, values) in [("inputs", inputs), ("matrix", matrix)] {
-        for name in references.second(root) {
-            let value = values.get(name).unwrap_or(&Value::Null);
-            if !is_safe(value) {
-                return Err(GrantProblem::Unsafe(format!("{root}.{name}"), value.clone()));
-            }
-        }
-    }
-    let mut scope = Scope::default();
-    scope.variables.insert("inputs".to_owned(), Value::Object(inputs.clone()));
-    scope.variables.insert("matrix".to_owned(), Value::Object(matrix.clone()));
-    let block = grants.template.render(&scope).map_err(|error| GrantProblem::NoValue(error.to_string()))?;
-    Requested::parse(&block).map_err(GrantProblem::Rules)
-}
-
-/// Whether a value can stand in a rule without being more than one plain word.
-fn is_safe(value: &Value) -> bool {
-    match value {
-        Value::Bool(_) | Value::Number(_) => true,
-        Value::String(text) => {
-            !text.is_empty()
-                && text.chars().all(|sign| sign.is_ascii_alphanumeric() || matches!(sign, '.' | '-' | '_'))
-        }
-        Value::Null | Value::Array(_) | Value::Object(_) => false,
-    }
-}
-
-/// The problem with its place in the block.
-fn placed(problem: GrantProblem, grants: &GrantsText) -> Vec<Diagnostic> {
-    match problem {
-        GrantProblem::Rules(errors) => {
-            errors.iter().map(|error| problem_in("grant", error, &grants.node)).collect()
-        }
-        GrantProblem::NoValue(reason) => {
-            vec![
-                Diagnostic::error("grant", format!("an expression in the grants has no value: {reason}"))
-                    .at(grants.key_span, ""),
-            ]
-        }
-        GrantProblem::Unsafe(name, value) => {
-            let message = if value.is_null() {
-                format!("`{name}` has no value, and the grants need one")
-            } else {
-                format!("`{name}` is `{}`, which cannot become part of a grant", plain(&value))
-            };
-            vec![
-                Diagnostic::error("grant-value", message)
-                    .at(grants.key_span, "in these grants")
-                    .note("a value in a grant holds letters, digits, `.`, `-` and `_` only: anything else could widen the rule")
-                    .help("write the rule out, or choose another value")
-                    .exit(ExitCode::GrantRefused),
-            ]
-        }
-    }
-}
-
-/// The grants of a plugin when the inputs are known; `None` with problems in `found`.
+/// The grants of a plugin when everything is known; `None` with problems in `found`.
 pub(crate) fn settled(
     plugin: &ResolvedPlugin,
-    inputs: &Map<String, Value>,
+    values: Values<'_>,
     found: &mut Vec<Diagnostic>,
-) -> Option<Requested> {
-    let Some(grants) = &plugin.text.grants else { return Some(Requested::default()) };
-    rendered(grants, inputs, &Map::new()).map_err(|problem| found.extend(placed(problem, grants))).ok()
+) -> Option<Rules> {
+    let Some(grants) = &plugin.text.grants else { return Some(nothing(plugin)) };
+    let values = Values { matrix: &Map::new(), ..values };
+    rendered(grants, values).map_err(|problem| found.extend(placed(problem, grants))).ok()
 }
 
-/// The grants of a step that has its own, when the inputs are known; `None` with problems in `found`.
+/// The grants of a step that has its own, when everything is known; `None` with problems in `found`.
 pub(crate) fn narrowed(
     grants: &GrantsText,
-    plugin: (&ResolvedPlugin, &Requested),
-    inputs: &Map<String, Value>,
-    matrix: &Map<String, Value>,
+    plugin: (&ResolvedPlugin, &Rules),
+    values: Values<'_>,
     found: &mut Vec<Diagnostic>,
-) -> Option<Requested> {
-    let rules =
-        rendered(grants, inputs, matrix).map_err(|problem| found.extend(placed(problem, grants))).ok()?;
+) -> Option<Rules> {
+    let rules = rendered(grants, values).map_err(|problem| found.extend(placed(problem, grants))).ok()?;
     let before = found.len();
-    beyond_plugin(&rules, plugin.1, grants, plugin.0, found);
+    beyond_plugin(&rules, plugin.1, plugin.0, found);
     (found.len() == before).then_some(rules)
+}
+
+/// The rules of a plugin that is granted nothing.
+fn nothing(plugin: &ResolvedPlugin) -> Rules {
+    let node = Node { span: plugin.text.alias.span, content: Content::Null };
+    Rules::fixed(Requested::default(), node)
 }

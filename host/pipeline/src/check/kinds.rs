@@ -13,8 +13,9 @@ pub(crate) const APPROVAL: Keys =
     Keys { of: "the `with` of an approval", known: &["message", "timeout", "on_timeout"], later: &[] };
 
 /// Keys that mean something for a step that no plugin carries out.
-const OF_CHECKPOINT: [&str; 4] = ["uses", "needs", "if", "matrix"];
-const OF_APPROVAL: [&str; 7] = ["uses", "with", "needs", "if", "matrix", "env", "continue_on_error"];
+const OF_CHECKPOINT: [&str; 5] = ["uses", "target", "needs", "if", "matrix"];
+const OF_APPROVAL: [&str; 8] =
+    ["uses", "with", "target", "needs", "if", "matrix", "env", "continue_on_error"];
 
 /// Checks every step against its kind; gives what each approval asks.
 pub(super) fn check(resolved: &Resolved, found: &mut Vec<Diagnostic>) -> HashMap<usize, Approval> {
@@ -27,6 +28,14 @@ pub(super) fn check(resolved: &Resolved, found: &mut Vec<Diagnostic>) -> HashMap
                     Diagnostic::error("wrong-kind", "a built-in step cannot send messages")
                         .at(at, "")
                         .help("under `notify` stand notifiers only"),
+                );
+            }
+            Some(ResolvedUses::Checkpoint | ResolvedUses::Approval) if step.text.phase == Phase::Observe => {
+                let at = step.text.uses.as_ref().map_or(step.text.id.span, |uses| uses.span);
+                found.push(
+                    Diagnostic::error("wrong-kind", "a built-in step cannot say where traffic goes")
+                        .at(at, "")
+                        .help("the `proxy` of a target uses a proxy switch"),
                 );
             }
             Some(ResolvedUses::Checkpoint) => built_in(&step.text, "a `checkpoint`", &OF_CHECKPOINT, found),
@@ -48,7 +57,7 @@ pub(super) fn check(resolved: &Resolved, found: &mut Vec<Diagnostic>) -> HashMap
 fn is_message(step: &StepText) -> bool {
     match step.phase {
         Phase::Notify { .. } => true,
-        Phase::Main | Phase::Finally => false,
+        Phase::Observe | Phase::Main | Phase::Finally => false,
     }
 }
 
@@ -89,6 +98,17 @@ fn plugin(step: &ResolvedStep, kind: PluginKind, found: &mut Vec<Diagnostic>) {
     let text = &step.text;
     let at = text.uses.as_ref().map_or(text.id.span, |uses| uses.span);
     let name = text.uses.as_ref().map_or("", |uses| &uses.value);
+    if text.phase == Phase::Observe {
+        if kind != PluginKind::ProxySwitch {
+            found.push(
+                unusable("wrong-kind", format!("`{name}` cannot say where traffic goes"))
+                    .at(at, "")
+                    .note(format!("it is {} (read from the component itself)", article(kind)))
+                    .help("the `proxy` of a target uses a proxy switch"),
+            );
+        }
+        return;
+    }
     match (&text.phase, kind.effect()) {
         (Phase::Finally, Effect::Change) => found.push(
             unusable("wrong-kind", format!("`{name}` changes something, and cannot stand under `finally`"))
@@ -103,7 +123,7 @@ fn plugin(step: &ResolvedStep, kind: PluginKind, found: &mut Vec<Diagnostic>) {
                 .note(format!("it is {} (read from the component itself)", article(kind)))
                 .help("under `notify` stand notifiers only"),
         ),
-        (Phase::Main, Effect::Observe | Effect::Change | Effect::Announce)
+        (Phase::Observe | Phase::Main, Effect::Observe | Effect::Change | Effect::Announce)
         | (Phase::Finally, Effect::Observe | Effect::Announce)
         | (Phase::Notify { .. }, Effect::Announce) => {}
     }

@@ -12,6 +12,7 @@ mod kinds;
 mod literals;
 mod reachable;
 mod references;
+mod rules;
 mod secrets;
 #[cfg(test)]
 mod tests;
@@ -19,9 +20,10 @@ mod tests;
 use std::collections::HashMap;
 
 use runner_capabilities::Policy;
-use runner_model::{Approval, Diagnostic, Sources};
+use runner_model::{Approval, Diagnostic, Phase, Sources};
 
 pub(crate) use grants::{narrowed, refused_by_policy, settled};
+pub(crate) use rules::{Around, Rules, Values};
 
 use crate::{
     problems::{Problems, has_errors, sort},
@@ -53,7 +55,7 @@ impl Granted {
     /// How many steps stand in it, each matrix step as one.
     #[must_use]
     pub fn step_count(&self) -> usize {
-        self.resolved.steps.len()
+        self.resolved.steps.iter().filter(|step| step.text.phase != Phase::Observe).count()
     }
 
     /// The texts that places are in.
@@ -73,7 +75,8 @@ pub fn check(mut resolved: Resolved, policy: &Policy) -> Result<Granted, Problem
     let approvals = kinds::check(&resolved, &mut found);
     references::check(&resolved, &mut found);
     config::check(&resolved, &mut found);
-    grants::check(&resolved, policy, &mut found);
+    let targets = grants::try_targets(&resolved, &mut found);
+    grants::check(&resolved, &targets, policy, &mut found);
     secrets::check(&resolved, &mut found);
     reachable::check(&resolved, &mut found);
     if has_errors(&found) {

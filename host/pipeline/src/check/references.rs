@@ -7,9 +7,9 @@ use runner_model::{Diagnostic, Label, Phase, Span};
 
 use super::ancestors::are_ancestors;
 use crate::{
-    authored::{Condition, Holder, Templated, Variable, holder},
+    authored::{Condition, GrantsText, Holder, TargetText, Templated, Variable, holder},
     problems::{listed, suggestion},
-    resolve::{Resolved, ResolvedStep, ResolvedUses, Target},
+    resolve::{On, Resolved, ResolvedPlugin, ResolvedStep, ResolvedUses, Target},
     yaml::Node,
 };
 
@@ -24,17 +24,21 @@ enum Place {
     StepEnv,
     PluginGrants,
     StepGrants,
+    Target,
+    Proxy,
 }
 
 impl Place {
     const fn roots(self) -> &'static [&'static str] {
         match self {
-            Self::With | Self::If => &["inputs", "env", "matrix", "steps", "run", "event"],
-            Self::Notify | Self::NotifyIf => &["inputs", "env", "run", "event"],
+            Self::With | Self::If => &["inputs", "env", "matrix", "steps", "run", "event", "target"],
+            Self::Notify | Self::NotifyIf => &["inputs", "env", "run", "event", "target"],
             Self::PipelineEnv => &["inputs", "event"],
             Self::StepEnv => &["inputs", "env", "matrix", "event"],
-            Self::PluginGrants => &["inputs"],
-            Self::StepGrants => &["inputs", "matrix"],
+            Self::PluginGrants => &["inputs", "target"],
+            Self::StepGrants => &["inputs", "matrix", "target"],
+            Self::Target => &["inputs"],
+            Self::Proxy => &["inputs", "env", "event"],
         }
     }
 
@@ -46,6 +50,8 @@ impl Place {
             Self::PipelineEnv | Self::StepEnv => "`env`",
             Self::PluginGrants => "the grants of a plugin",
             Self::StepGrants => "the grants of a step",
+            Self::Target => "a target",
+            Self::Proxy => "the `with` of a proxy",
         }
     }
 
@@ -57,7 +63,9 @@ impl Place {
             | Self::PipelineEnv
             | Self::StepEnv
             | Self::PluginGrants
-            | Self::StepGrants => false,
+            | Self::StepGrants
+            | Self::Target
+            | Self::Proxy => false,
         }
     }
 }
@@ -114,9 +122,13 @@ pub(super) fn check(resolved: &Resolved, found: &mut Vec<Diagnostic>) {
     for variable in &document.env {
         checker.templated(&variable.value, Place::PipelineEnv, None, found);
     }
+    for value in document.targets.iter().flat_map(TargetText::values) {
+        checker.templated(value, Place::Target, None, found);
+    }
     for plugin in &resolved.plugins {
         if let Some(grants) = &plugin.text.grants {
             checker.text(Text::Template(&grants.template, &grants.node), Place::PluginGrants, None, found);
+            checker.targets_of(plugin, grants, found);
         }
     }
     for at in 0..resolved.steps.len() {
@@ -130,6 +142,7 @@ impl<'a> Checker<'a> {
     fn step(&mut self, at: usize, found: &mut Vec<Diagnostic>) {
         let text = &self.resolved.steps[at].text;
         let (with, condition) = match text.phase {
+            Phase::Observe => (Place::Proxy, Place::If),
             Phase::Main | Phase::Finally => (Place::With, Place::If),
             Phase::Notify { .. } => (Place::Notify, Place::NotifyIf),
         };
@@ -233,7 +246,31 @@ impl<'a> Checker<'a> {
             "run" => field(root, name, &["id", "name", "status", "failed_step"], found),
             "event" => field(root, name, &["name"], found),
             "steps" => self.step_path(path, step?, span, found),
+            // The grants of a plugin are looked at for each step that uses it.
+            "target" => target_path(path, place, self.resolved, &self.resolved.steps[step?], found),
             _ => None,
+        }
+    }
+
+    /// What a plugin's grants say of targets, for each target of the steps that use it.
+    fn targets_of(&self, plugin: &ResolvedPlugin, grants: &GrantsText, found: &mut Vec<Diagnostic>) {
+        let references = grants.template.references();
+        let mut seen: Vec<On> = Vec::new();
+        for user in plugin.users.iter().map(|at| &self.resolved.steps[*at]) {
+            if seen.contains(&user.target) {
+                continue;
+            }
+            seen.push(user.target);
+            for path in references.paths.iter().filter(|path| path[0] == "target") {
+                let Some(mut problem) = target_path(path, Place::PluginGrants, self.resolved, user, found)
+                else {
+                    continue;
+                };
+                let holder = holder(&grants.template, &grants.node, |of| of.paths.contains(path));
+                let span = holder.place_of(path, &self.resolved.sources);
+                problem.labels.insert(0, Label { span, text: String::new() });
+                found.push(problem.at(user.text.id.span, "a step that uses the plugin"));
+            }
         }
     }
 
@@ -262,7 +299,8 @@ impl<'a> Checker<'a> {
                     unknown("unknown-step", "step", id, known, found)
                 }
                 None => {
-                    let known = self.resolved.steps.iter().map(|step| step.text.id.value.as_str());
+                    let named = self.resolved.steps.iter().filter(|step| step.text.phase != Phase::Observe);
+                    let known = named.map(|step| step.text.id.value.as_str());
                     unknown("unknown-step", "step", id, known, found)
                 }
             });
@@ -352,7 +390,7 @@ impl<'a> Checker<'a> {
                     "add it to `needs` with every result after which `{}` is to run: `{{ step: {id}, result: [success, warn, failure, error, skipped, aborted] }}`",
                     reader.id.value
                 ),
-                Phase::Main | Phase::Notify { .. } => {
+                Phase::Observe | Phase::Main | Phase::Notify { .. } => {
                     format!("add `{id}` to the `needs` of `{}`", reader.id.value)
                 }
             };
@@ -397,8 +435,104 @@ fn not_visible(root: &str, place: Place) -> Diagnostic {
     match (place, root) {
         (Place::Notify | Place::NotifyIf, "steps") => problem
             .note("an entry of `notify` needs no steps, so none has certainly ended; the notifier is told the state of all"),
-        (Place::PipelineEnv | Place::StepEnv, "steps" | "run") => problem.note("variables are settled before the run"),
+        (Place::PipelineEnv | Place::StepEnv, "steps" | "run" | "target") => problem.note("variables are settled before the run"),
         (_, _) => problem,
+    }
+}
+
+/// What `target` holds.
+const OF_TARGET: [&str; 6] = ["name", "workdir", "active", "candidate", "previous", "slots"];
+/// What a slot of it holds.
+const OF_SLOT: [&str; 4] = ["slot", "container", "port", "address"];
+
+/// What is wrong with reading `target…` for a step, without the place of it.
+fn target_path(
+    path: &[String],
+    place: Place,
+    resolved: &Resolved,
+    step: &ResolvedStep,
+    found: &[Diagnostic],
+) -> Option<Diagnostic> {
+    let at = match step.target {
+        On::Target(at) => at,
+        On::Unknown => return None,
+        On::Nothing => {
+            let message = format!("{} has no target", step.text.called());
+            return Some(
+                Diagnostic::error("no-target", message)
+                    .note("`target` is the target of the step")
+                    .help("write `target: NAME` in the step, or at the top of the file for all steps"),
+            );
+        }
+    };
+    let target = &resolved.document.targets[at];
+    let called = &target.name.value;
+    let names: Vec<Option<&str>> = (1..4).map(|at| path.get(at).map(String::as_str)).collect();
+    let [name, inner, innermost] = names.as_slice() else { return None };
+    if let Some(problem) = field("target", *name, &OF_TARGET, found) {
+        return Some(problem);
+    }
+    let is_grant = matches!(place, Place::PluginGrants | Place::StepGrants);
+    match *name {
+        Some("workdir") if target.workdir.is_none() && !target.is_broken => {
+            return Some(
+                Diagnostic::error("no-workdir", format!("the target `{called}` has no `workdir`"))
+                    .at(target.name.span, "it stands here")
+                    .help("write `workdir: /opt/app` there"),
+            );
+        }
+        Some("active" | "candidate" | "previous" | "slots") if target.slots.is_empty() => {
+            if target.is_broken {
+                return None;
+            }
+            return Some(
+                Diagnostic::error("no-slots", format!("the target `{called}` has no slots"))
+                    .at(target.name.span, "it stands here")
+                    .help("write `slots` and `proxy` there"),
+            );
+        }
+        _ => {}
+    }
+    let problem = match *name {
+        Some("slots") => {
+            let known = target.slots.iter().map(|slot| slot.name.value.as_str());
+            let wrong = inner.filter(|slot| !known.clone().any(|known| known == *slot));
+            match wrong {
+                Some(wrong) => Some(unknown("unknown-slot", "slot", wrong, known, found)),
+                None => field("target.slots.<slot>", *innermost, &OF_SLOT, found),
+            }
+        }
+        Some(which @ ("active" | "candidate" | "previous")) => {
+            field(&format!("target.{which}"), *inner, &OF_SLOT, found)
+        }
+        Some(_) | None => None,
+    };
+    let is_named = match *name {
+        Some("slots") => innermost.is_some(),
+        Some("active" | "candidate" | "previous") => inner.is_some(),
+        Some(_) => true,
+        None => false,
+    };
+    problem.or_else(|| {
+        (is_grant && !is_named).then(|| {
+            Diagnostic::error(
+                "expression",
+                "in grants a value of a target is named: `target.candidate.address`",
+            )
+            .note("it must be known which values become part of a grant")
+        })
+    })
+}
+
+/// Whether `path`, the names after `target`, leads to a value of this target.
+pub(super) fn has_target_path(path: &[String], target: &runner_model::Target) -> bool {
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        ["name"] => true,
+        ["workdir"] => target.machine.workdir.is_some(),
+        ["active" | "candidate" | "previous", field] => !target.slots.is_empty() && OF_SLOT.contains(field),
+        ["slots", slot, field] => target.slot(slot).is_some() && OF_SLOT.contains(field),
+        [..] => false,
     }
 }
 

@@ -6,3 +6,4 @@ mod kinds;
 mod reachable;
 mod references;
 mod secrets;
+mod targets;

@@ -6,24 +6,27 @@
 mod inputs;
 mod places;
 #[cfg(test)]
+mod target_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 
-use runner_capabilities::{GrantSet, Requested, admit};
+use runner_capabilities::{GrantSet, admit};
 use runner_expression::Scope;
 use runner_model::{
-    Diagnostic, Effect, ExitCode, Fault, Need, Plan, PlanHeader, PlannedPlugin, PluginAlias,
-    PluginIndex as PluginPosition, Retry, SecretName, SecretSource, Sources, Step, StepId, StepIndex, Uses,
+    Diagnostic, Effect, ExitCode, Fault, Narrowed, Need, Phase, Plan, PlanHeader, PlannedPlugin, PluginAlias,
+    PluginIndex as PluginPosition, Retry, SecretName, SecretSource, Sources, Step, StepId, StepIndex, Target,
+    TargetName, Uses,
 };
 use serde_json::{Map, Value, json};
 
 use self::places::Places;
 use crate::{
-    authored::{GrantsText, Variable, plain},
-    check::{Granted, narrowed, refused_by_policy, settled},
+    authored::{Variable, plain},
+    check::{Around, Granted, Rules, Values, narrowed, refused_by_policy, settled},
     problems::{Problems, suggestion},
-    resolve::{Combination, Resolved, ResolvedStep, ResolvedUses},
+    resolve::{Combination, On, Resolved, ResolvedStep, ResolvedUses, settle},
 };
 
 /// Longest time for one attempt of a step that does not say.
@@ -84,8 +87,10 @@ struct Planner<'a> {
     plugins: HashMap<usize, PluginPosition>,
     /// The first combination of each step in the plan.
     first: HashMap<usize, u32>,
-    /// What each plugin asks for, and what it gets; `None` if there is something wrong with that.
-    asked: HashMap<usize, Option<(Requested, GrantSet)>>,
+    /// The targets, in the order of the document.
+    targets: Vec<Target>,
+    /// What each plugin asks for, and what it gets, for steps on one target; `None` if there is something wrong with that.
+    asked: HashMap<(usize, On, bool), Option<(Rules, GrantSet)>>,
 }
 
 impl<'a> Planner<'a> {
@@ -99,10 +104,12 @@ impl<'a> Planner<'a> {
             env: BTreeMap::new(),
             plugins: HashMap::new(),
             first: HashMap::new(),
+            targets: Vec::new(),
             asked: HashMap::new(),
         };
         if found.is_empty() {
             planner.env = planner.variables(&resolved.document.env, &BTreeMap::new(), &Map::new(), found);
+            planner.targets = planner.settle_targets(found);
         }
         let used = resolved.plugins.iter().enumerate().filter(|(_, plugin)| plugin.facts.is_some());
         planner.plugins =
@@ -162,7 +169,7 @@ impl<'a> Planner<'a> {
             env: self.env.clone(),
             secrets: document.secrets.iter().filter_map(secret).collect(),
             plugins: plugins.iter().filter_map(plugin).collect(),
-            targets: BTreeMap::new(),
+            targets: self.planned_targets(),
         }
     }
 
@@ -176,7 +183,7 @@ impl<'a> Planner<'a> {
     ) -> Option<Step> {
         let text = &step.text;
         let defaults = &self.resolved.document.defaults;
-        let grants = self.grants(step, combination, found)?;
+        let (grants, narrowed) = self.grants(step, combination, found)?;
         let mut env = self.env.clone();
         env.extend(self.variables(&text.env, &self.env, &combination.values, found));
         let (uses, is_plugin) = match step.uses? {
@@ -219,11 +226,12 @@ impl<'a> Planner<'a> {
             required: text.required,
             outputs,
             grants,
+            narrowed,
             limits: limits.resolve(&self.granted.policy),
             secrets: text.secrets.iter().map(|name| SecretName::new(&name.value)).collect(),
             env,
             place: places.line(text.id.span),
-            target: None,
+            target: self.target(step).map(|(name, _)| TargetName::new(name)),
             fault: None,
         })
     }
@@ -244,40 +252,75 @@ impl<'a> Planner<'a> {
         needs
     }
 
-    /// What a step may do. `None` with a problem, unless that was said before.
+    /// The targets with the values of the inputs in them.
+    fn settle_targets(&self, found: &mut Vec<Diagnostic>) -> Vec<Target> {
+        let mut problems = Vec::new();
+        let texts = &self.resolved.document.targets;
+        let targets =
+            texts.iter().filter_map(|text| settle(text, &self.inputs, true, &mut problems)).collect();
+        found.extend(problems.into_iter().map(|problem| problem.exit(ExitCode::Usage)));
+        targets
+    }
+
+    fn planned_targets(&self) -> BTreeMap<TargetName, Target> {
+        let named = self.resolved.document.targets.iter().zip(&self.targets);
+        let observer = |at: usize| {
+            let is_it =
+                |step: &ResolvedStep| step.text.phase == Phase::Observe && step.target == On::Target(at);
+            let step = self.resolved.steps.iter().position(is_it)?;
+            self.first.get(&step).copied().map(StepIndex)
+        };
+        named
+            .enumerate()
+            .map(|(at, (text, target))| {
+                (TargetName::new(&text.name.value), Target { observer: observer(at), ..target.clone() })
+            })
+            .collect()
+    }
+
+    fn target(&self, step: &ResolvedStep) -> Option<(&str, &Target)> {
+        let On::Target(at) = step.target else { return None };
+        Some((&self.resolved.document.targets.get(at)?.name.value, self.targets.get(at)?))
+    }
+
+    /// What a step may do, and what of that in each case of its target's slots. `None` with a problem, unless that was said
+    /// before.
     fn grants(
         &mut self,
         step: &ResolvedStep,
         combination: &Combination,
         found: &mut Vec<Diagnostic>,
-    ) -> Option<GrantSet> {
-        let Some(ResolvedUses::Plugin(index)) = step.uses else { return Some(GrantSet::none()) };
+    ) -> Option<(GrantSet, Vec<Narrowed>)> {
+        let Some(ResolvedUses::Plugin(index)) = step.uses else {
+            return Some((GrantSet::none(), Vec::new()));
+        };
         let plugin = &self.resolved.plugins[index];
-        if !self.asked.contains_key(&index) {
-            let rules = settled(plugin, &self.inputs, found);
+        let key = (index, step.target, step.text.phase == Phase::Observe);
+        if !self.asked.contains_key(&key) {
+            let rules = settled(plugin, self.values(step, &combination.values), found);
             let asked = rules.and_then(|rules| {
-                let admitted = self.admitted(rules.clone(), plugin.text.grants.as_ref(), found)?;
+                let admitted = self.admitted(&rules, found)?;
                 Some((rules, admitted))
             });
-            self.asked.insert(index, asked);
+            self.asked.insert(key, asked);
         }
-        let (asked, admitted) = self.asked.get(&index)?.as_ref()?;
-        let Some(block) = &step.text.grants else { return Some(admitted.clone()) };
-        let rules = narrowed(block, (plugin, asked), &self.inputs, &combination.values, found)?;
-        self.admitted(rules, Some(block), found)
+        let (asked, admitted) = self.asked.get(&key)?.as_ref()?;
+        let Some(block) = &step.text.grants else { return Some((admitted.clone(), asked.narrowed())) };
+        let rules = narrowed(block, (plugin, asked), self.values(step, &combination.values), found)?;
+        Some((self.admitted(&rules, found)?, rules.narrowed()))
     }
 
-    fn admitted(
-        &self,
-        rules: Requested,
-        block: Option<&GrantsText>,
-        found: &mut Vec<Diagnostic>,
-    ) -> Option<GrantSet> {
+    fn values<'v>(&'v self, step: &'v ResolvedStep, matrix: &'v Map<String, Value>) -> Values<'v> {
+        let around = self.target(step).map(|(name, target)| Around::new(name, target, &step.text.phase));
+        Values { inputs: &self.inputs, matrix, around }
+    }
+
+    fn admitted(&self, rules: &Rules, found: &mut Vec<Diagnostic>) -> Option<GrantSet> {
         let policy = &self.granted.policy;
-        match admit(rules.clone(), policy) {
+        match admit(rules.all.clone(), policy) {
             Ok(granted) => Some(granted),
             Err(_) => {
-                found.extend(block.map(|block| refused_by_policy(&rules, block, policy)).unwrap_or_default());
+                found.extend(refused_by_policy(rules, policy));
                 None
             }
         }

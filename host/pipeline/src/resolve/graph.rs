@@ -63,7 +63,7 @@ pub(super) fn connect(
 fn is_step(step: &ResolvedStep) -> bool {
     match step.text.phase {
         Phase::Main | Phase::Finally => true,
-        Phase::Notify { .. } => false,
+        Phase::Observe | Phase::Notify { .. } => false,
     }
 }
 
@@ -96,7 +96,7 @@ fn unknown(
     }
 }
 
-/// The steps in an order in which each comes after what it needs: `steps` before `finally` before `notify`, and in the
+/// The steps in an order in which each comes after what it needs: what asks proxies before `steps` before `finally` before `notify`, and in the
 /// order of the file where the graph leaves a choice.
 pub(super) fn order(steps: &[ResolvedStep], found: &mut Vec<Diagnostic>) -> Option<Vec<usize>> {
     let mut waiting = vec![0_usize; steps.len()];
@@ -108,9 +108,10 @@ pub(super) fn order(steps: &[ResolvedStep], found: &mut Vec<Diagnostic>) -> Opti
         }
     }
     let rank = |at: usize| match steps[at].text.phase {
-        Phase::Main => (0, at),
-        Phase::Finally => (1, at),
-        Phase::Notify { .. } => (2, at),
+        Phase::Observe => (0, at),
+        Phase::Main => (1, at),
+        Phase::Finally => (2, at),
+        Phase::Notify { .. } => (3, at),
     };
     let mut ready: BinaryHeap<_> =
         (0..steps.len()).filter(|at| waiting[*at] == 0).map(|at| Reverse(rank(at))).collect();

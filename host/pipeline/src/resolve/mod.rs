@@ -5,6 +5,7 @@
 
 mod graph;
 mod matrix;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod uses;
@@ -12,8 +13,10 @@ mod uses;
 use std::{collections::HashMap, sync::Arc};
 
 use runner_capabilities::Capability;
-use runner_model::{Diagnostic, Digest, ExitCode, PluginKind, ResultSet, Sources, Span};
+use runner_model::{Diagnostic, Digest, ExitCode, Phase, PluginKind, ResultSet, Sources, Span};
 use serde_json::{Map, Value};
+
+pub(crate) use targets::{On, settle};
 
 use crate::authored::{Authored, Document, PluginText, StepText};
 
@@ -98,6 +101,7 @@ pub(crate) struct ResolvedPlugin {
 pub(crate) struct ResolvedStep {
     pub(crate) text: StepText,
     pub(crate) uses: Option<ResolvedUses>,
+    pub(crate) target: On,
     pub(crate) needs: Vec<ResolvedNeed>,
     /// At least one; the only one of a step without matrix is empty.
     pub(crate) combinations: Vec<Combination>,
@@ -156,10 +160,11 @@ pub fn resolve(authored: Authored, plugins: &dyn PluginIndex) -> Resolved {
     let mut steps: Vec<ResolvedStep> = Vec::with_capacity(document.steps.len());
     for text in std::mem::take(&mut document.steps) {
         let combinations = matrix::combinations(&text, &mut found);
-        steps.push(ResolvedStep { text, uses: None, needs: Vec::new(), combinations });
+        steps.push(ResolvedStep { text, uses: None, target: On::Nothing, needs: Vec::new(), combinations });
     }
     matrix::refuse_too_many(&mut steps, &mut found);
     let names = names(&steps);
+    targets::resolve(&document, &mut steps, &mut found);
     let plugins = uses::resolve(std::mem::take(&mut document.plugins), &mut steps, plugins, &mut found);
     graph::connect(&mut steps, &names, &mut found);
     let order = graph::order(&steps, &mut found);
@@ -168,7 +173,9 @@ pub fn resolve(authored: Authored, plugins: &dyn PluginIndex) -> Resolved {
 
 fn names(steps: &[ResolvedStep]) -> HashMap<String, Target> {
     let mut names = HashMap::with_capacity(steps.len());
-    for (step, resolved) in steps.iter().enumerate() {
+    // What asks a proxy runs before all steps, and shows what it was told as `target`.
+    let named = steps.iter().enumerate().filter(|(_, step)| step.text.phase != Phase::Observe);
+    for (step, resolved) in named {
         names.insert(resolved.text.id.value.clone(), Target { step, combination: None });
         if !resolved.text.matrix.is_empty() {
             for (index, combination) in resolved.combinations.iter().enumerate() {

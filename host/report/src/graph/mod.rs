@@ -85,13 +85,15 @@ fn unusual(accept: ResultSet) -> Option<String> {
         .then(|| accept.iter().map(StepResult::as_str).collect::<Vec<_>>().join(", "))
 }
 
-/// The parts of a pipeline in order, with the name of those that follow the verdict.
-const PARTS: [(usize, Option<&str>); 3] = [(0, None), (1, Some("finally")), (2, Some("notify"))];
+/// The parts of a pipeline in order, with the name of those beside `steps`.
+const PARTS: [(usize, Option<&str>); 4] =
+    [(0, Some("targets")), (1, None), (2, Some("finally")), (3, Some("notify"))];
 
 const fn part(phase: &Phase) -> usize {
     match phase {
-        Phase::Main => 0,
-        Phase::Finally => 1,
-        Phase::Notify { .. } => 2,
+        Phase::Observe => 0,
+        Phase::Main => 1,
+        Phase::Finally => 2,
+        Phase::Notify { .. } => 3,
     }
 }

@@ -82,7 +82,7 @@ impl<'a, G> Picture<'a, G> {
         kept.extend((0..edges.len()).filter(|edge| edges[*edge].2.is_some()));
         kept.sort_unstable();
         kept.dedup();
-        // `finally` and `notify` stand in columns of their own, after everything they follow.
+        // What asks proxies, `finally` and `notify` stand in columns of their own, each after everything it follows.
         for number in 1..PARTS.len() {
             let laid = layout(&graph, &[]);
             let in_part = |index: usize| part(&plan.steps[index].phase);
@@ -148,7 +148,7 @@ impl<'a, G> Picture<'a, G> {
         TITLE + ROW / 2.0 + height * ROW
     }
 
-    /// A frame around the steps of a part that follows the verdict.
+    /// A frame around the steps of a part other than `steps`.
     fn group(&self, number: usize, name: &str, out: &mut String) {
         let boxes: Vec<(usize, f64)> = self
             .plan

@@ -92,7 +92,7 @@ fn end<G>(step: &Step<G>, ran: &StepRun, tolerated: bool) -> End {
         Now::Skipped(reason) => End::Skipped(words::skipped(reason)),
         Now::Waiting => End::Skipped(
             match step.phase {
-                Phase::Main | Phase::Finally => "its turn did not come",
+                Phase::Observe | Phase::Main | Phase::Finally => "its turn did not come",
                 Phase::Notify { .. } => "it had no occasion",
             }
             .to_owned(),

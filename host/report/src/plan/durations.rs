@@ -42,7 +42,10 @@ pub(super) fn critical<G>(plan: &Plan<G>) -> (Duration, Vec<StepIndex>) {
     let mut ways: Vec<(Duration, Option<StepIndex>)> = Vec::with_capacity(plan.steps.len());
     for step in &plan.steps {
         // Needs stand earlier, so their ways are known.
-        let needs = step.needs.iter().filter_map(|need| Some((ways.get(need.step.get())?.0, need.step)));
+        let is_root = step.phase == Phase::Main && step.needs.is_empty();
+        let asked = plan.header.targets.values().filter_map(|target| target.observer.filter(|_| is_root));
+        let needed: Vec<StepIndex> = asked.chain(step.needs.iter().map(|need| need.step)).collect();
+        let needs = needed.into_iter().filter_map(|needed| Some((ways.get(needed.get())?.0, needed)));
         // `max_by_key` takes the last of several; the first reads more naturally.
         let before = needs.rev().max_by_key(|(way, _)| *way);
         let start = before.map_or(Duration::ZERO, |(way, _)| way);

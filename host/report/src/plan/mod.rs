@@ -4,9 +4,9 @@ mod durations;
 #[cfg(test)]
 mod tests;
 
-use runner_capabilities::Limits;
+use runner_capabilities::{Limits, Machine};
 use runner_model::{
-    Inconclusive, Need, Phase, Plan, Poll, ResultSet, SecretOrigin, Step, Uses, format_duration,
+    Inconclusive, Need, Phase, Plan, Poll, ResultSet, SecretOrigin, Step, Target, Uses, format_duration,
 };
 use serde_json::{Value, json};
 
@@ -55,6 +55,7 @@ pub fn to_json<G: Granted>(plan: &Plan<G>) -> Value {
         "event": plan.header.event,
         "plugins": plan.header.plugins,
         "secrets": plan.header.secrets,
+        "targets": plan.header.targets,
         "default_limits": Limits::default(),
         "steps": steps,
         "critical_path": ids(path.into_iter().map(|index| plan.step(index)).collect()),
@@ -80,7 +81,9 @@ fn step_json<G: Granted>(plan: &Plan<G>, step: &Step<G>) -> Value {
         "needs": needs,
         "if": step.condition,
         "with": step.with,
+        "target": step.target,
         "grants": step.grants.requested(),
+        "grants_by_active_slot": step.narrowed,
         "limits": step.limits,
         "secrets": step.secrets,
         "retry": step.retry,
@@ -122,8 +125,23 @@ fn head<G>(plan: &Plan<G>, style: &Style) -> String {
         let allow = if allow.is_empty() { "no plugin".to_owned() } else { allow };
         fact("secret", format!("{} from {from}, for {allow}", clean(name.as_str())));
     }
+    for (name, target) in &header.targets {
+        fact("target", format!("{}: {}", clean(name.as_str()), target_text(target)));
+    }
     fact("limits", format!("{} (where a step says nothing else)", words::limits(&Limits::default())));
     out
+}
+
+/// How a target is reached, and its slots.
+fn target_text(target: &Target) -> String {
+    let Machine { docker, ssh, workdir } = &target.machine;
+    let mut words = vec![format!("docker {}", clean(&docker.to_string()))];
+    words.extend(ssh.iter().map(|alias| format!("commands through ssh {}", clean(alias))));
+    words.extend(workdir.iter().map(|path| format!("in {}", clean(path))));
+    words.extend(target.slots.iter().map(|slot| {
+        format!("slot {} ({} at {})", clean(&slot.name), clean(&slot.container), clean(&slot.address))
+    }));
+    words.join(", ")
 }
 
 fn one<G: Granted>(plan: &Plan<G>, number: usize, step: &Step<G>, style: &Style) -> String {
@@ -160,7 +178,10 @@ fn facts<G: Granted>(plan: &Plan<G>, step: &Step<G>) -> Vec<(&'static str, Vec<S
     if let Uses::Approval(approval) = &step.uses {
         facts.push(("asks", vec![clean(&approval.message).into_owned()]));
     }
+    facts.push(("on", step.target.iter().map(|target| clean(target.as_str()).into_owned()).collect()));
     facts.push(("may", words::grants(step.grants.requested())));
+    let by_slot = "(of these, those for the slots as the proxy has them)";
+    facts.push(("", if step.narrowed.is_empty() { Vec::new() } else { vec![by_slot.to_owned()] }));
     let limits = words::limits_beside(&step.limits, &Limits::default());
     facts.push(("limits", if limits.is_empty() { limits } else { vec![limits.join(", ")] }));
     facts.push(("retry", words::retry(&step.retry).into_iter().collect()));

@@ -57,7 +57,10 @@ fn of_step<G>(step: &Step<G>, ran: &StepRun) -> Vec<(&'static str, String)> {
         Now::Skipped(reason) => {
             let level = match reason {
                 SkipReason::Condition => "note",
-                SkipReason::Need { .. } | SkipReason::Unwinding | SkipReason::Cancelled => "warning",
+                SkipReason::Need { .. }
+                | SkipReason::Unwinding
+                | SkipReason::Cancelled
+                | SkipReason::Unobserved => "warning",
             };
             all.push((level, format!("was not started: {}", words::skipped(reason))));
         }
@@ -68,7 +71,9 @@ fn of_step<G>(step: &Step<G>, ran: &StepRun) -> Vec<(&'static str, String)> {
             all.push(("error", "was running when the runner was stopped".to_owned()));
         }
         Now::Waiting => match step.phase {
-            Phase::Main | Phase::Finally => all.push(("warning", "has not been reached".to_owned())),
+            Phase::Observe | Phase::Main | Phase::Finally => {
+                all.push(("warning", "has not been reached".to_owned()))
+            }
             // It had no occasion.
             Phase::Notify { .. } => {}
         },

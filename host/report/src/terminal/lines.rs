@@ -106,7 +106,10 @@ impl Lines<'_> {
                 vec![self.line(Tone::Bad, "stuck", step, None, &text)]
             }
             Entry::RunDecided { verdict } => {
-                let follows = self.plan.steps.iter().any(|step| step.phase != Phase::Main);
+                let follows = self.plan.steps.iter().any(|step| match step.phase {
+                    Phase::Observe | Phase::Main => false,
+                    Phase::Finally | Phase::Notify { .. } => true,
+                });
                 if !follows || matches!(verdict.world, World::Unchanged | World::Changed { .. }) {
                     return Vec::new();
                 }
@@ -279,6 +282,7 @@ pub(crate) fn because(cause: &Cause) -> String {
         Cause::Succeeded => "it succeeded".to_owned(),
         Cause::Rejected { step } => format!("{} said no", list([step.as_str()])),
         Cause::Failed { step } => format!("{} failed", list([step.as_str()])),
+        Cause::Unobserved { .. } => "which slot is active is not known".to_owned(),
         Cause::Cancelled => "the run was cancelled".to_owned(),
     }
 }

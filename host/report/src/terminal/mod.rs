@@ -26,8 +26,8 @@ use crate::{Style, run::Run, text::clean};
 /// What the terminal cannot know from the records.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// Where the journal is, as a person would type it.
-    pub journal: String,
+    /// Where the journal is, as a person would type it; none for a rehearsal, which keeps none.
+    pub journal: Option<String>,
     /// Whether an approval can be answered by typing.
     pub can_answer: bool,
     /// Finds the time zone for times of day: most runs show none, and the search takes a millisecond.
@@ -115,7 +115,10 @@ impl Sink for Terminal {
         let mut lines = Lines { plan, run, about: &self.about, style: &self.style, ids }.of(record);
         if let Entry::RunFinished { .. } = record.entry {
             lines.push(String::new());
-            let block = summary::summary(plan, run, Some(&self.about.journal), &self.style);
+            let block = match &self.about.journal {
+                Some(journal) => summary::summary(plan, run, Some(journal), &self.style),
+                None => summary::rehearsed(plan, run, &self.style),
+            };
             lines.extend(block.lines().map(str::to_owned));
         }
         if let Output::Live(live) = &mut self.output {

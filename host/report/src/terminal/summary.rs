@@ -22,7 +22,7 @@ pub(crate) fn summary<G: Granted>(plan: &Plan<G>, run: &Run, journal: Option<&st
     let Some(verdict) = &run.verdict else { return String::new() };
     let tone = match verdict.cause {
         Cause::Succeeded => Tone::Good,
-        Cause::Rejected { .. } | Cause::Failed { .. } => Tone::Bad,
+        Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Unobserved { .. } => Tone::Bad,
         Cause::Cancelled => Tone::Warning,
     };
     let tone = if let World::Stuck { .. } = verdict.world { Tone::Bad } else { tone };
@@ -45,6 +45,26 @@ pub(crate) fn summary<G: Granted>(plan: &Plan<G>, run: &Run, journal: Option<&st
     text
 }
 
+/// The block at the end of a rehearsal: how far it came, and that nothing has happened.
+pub(crate) fn rehearsed<G: Granted>(plan: &Plan<G>, run: &Run, style: &Style) -> String {
+    let Some(verdict) = &run.verdict else { return String::new() };
+    let unchanged = Verdict { world: World::Unchanged, ..verdict.clone() };
+    let tone = if verdict.cause == Cause::Succeeded { Tone::Good } else { Tone::Bad };
+    let status = style.paint(tone, &format!("dry run, {}:", unchanged.status()));
+    let mut text =
+        format!("{status} {} (exit {})\n", sentence(plan, run, &unchanged), unchanged.exit().code());
+    for (name, lines) in facts(plan, run, &unchanged, None) {
+        for line in lines {
+            text.push_str(&format!(
+                "  {} {}\n",
+                style.paint(Tone::Faint, &format!("{name:<10}")),
+                cut(&line, LONGEST)
+            ));
+        }
+    }
+    text
+}
+
 /// What happened, in one sentence without its first word.
 pub(crate) fn sentence<G>(plan: &Plan<G>, run: &Run, verdict: &Verdict) -> String {
     let took = elapsed(run.elapsed_ms());
@@ -59,6 +79,12 @@ pub(crate) fn sentence<G>(plan: &Plan<G>, run: &Run, verdict: &Verdict) -> Strin
         }
         Cause::Rejected { step } => format!("{} said no after {took}", named(step.as_str())),
         Cause::Failed { step } => format!("{} failed after {took}", named(step.as_str())),
+        Cause::Unobserved { step } => {
+            let target = plan.find(step.as_str()).and_then(|index| plan.step(index).target.as_ref());
+            let of =
+                target.map(|name| format!(" of the target `{}`", clean(name.as_str()))).unwrap_or_default();
+            format!("which slot{of} is active is not known, so nothing was started")
+        }
         Cause::Cancelled => {
             let by = run.cancelled_by.as_deref().map(|by| format!("by {} ", clean(by))).unwrap_or_default();
             format!("{by}after {took}")
@@ -78,7 +104,7 @@ pub(crate) fn sentence<G>(plan: &Plan<G>, run: &Run, verdict: &Verdict) -> Strin
 const fn stuck_cause(cause: &Cause) -> &'static str {
     match cause {
         Cause::Cancelled => "cancelled ",
-        Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. } => "",
+        Cause::Succeeded | Cause::Rejected { .. } | Cause::Failed { .. } | Cause::Unobserved { .. } => "",
     }
 }
 
@@ -163,6 +189,11 @@ fn next(run: &Run, verdict: &Verdict) -> Option<String> {
         (_, Cause::Rejected { step } | Cause::Failed { step }) => {
             Some(format!("`runner show {id} {}` tells all of it", clean(step.as_str())))
         }
+        (_, Cause::Unobserved { step }) => Some(format!(
+            "see to it that the proxy answers, and sends all traffic to one of the slots or to none; then run again\n\
+             `runner show {id} {}` tells what it said",
+            clean(step.as_str())
+        )),
         (_, Cause::Cancelled) => Some(format!("`runner show {id}` tells what ran")),
         (_, Cause::Succeeded) => None,
     }

@@ -8,7 +8,7 @@ mod proxy_switch;
 
 use runner_capabilities::host::bindings::runner::plugin::types;
 use runner_engine::ports::{Operation, Snapshot};
-use runner_model::{Answer, PluginKind};
+use runner_model::{Answer, PluginKind, Upstream};
 use wasmtime::{Result, Store, component::InstancePre};
 
 use crate::{
@@ -33,6 +33,11 @@ pub(crate) enum Raw {
     Answered(RawAnswer),
     Captured(String),
     Restored,
+    /// Where traffic goes, and what the proxy calls that.
+    Observed {
+        upstreams: Vec<Upstream>,
+        revision: String,
+    },
 }
 
 /// The answer of any kind, not yet looked at.

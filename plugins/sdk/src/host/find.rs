@@ -6,9 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use fast_glob::{glob_match, validate};
-
 use super::files::{FileKind, Files, Metadata};
+use crate::glob::Pattern;
 use crate::text::counted;
 use crate::{Failure, FailureKind};
 
@@ -75,63 +74,6 @@ impl Files<'_> {
     }
 }
 
-/// A pattern that makes sense, without `./` and with `**` where a directory is meant.
-struct Pattern {
-    written: String,
-    glob: String,
-}
-
-impl Pattern {
-    fn new(written: &str) -> Result<Self, Failure> {
-        let refused = |why: &str| Err(Failure::invalid_config(format!("the pattern `{written}`: {why}")));
-        let path = written.trim_start_matches("./");
-        if written.is_empty() {
-            return refused("it is empty; write `./` for all files");
-        }
-        if written.starts_with('/') {
-            return refused("paths are relative to the pipeline's directory");
-        }
-        if path.split('/').any(|name| name == "..") {
-            return refused("a path holds no `..`");
-        }
-        if let Err(error) = validate(path) {
-            let written = written.to_owned();
-            return Err(Failure::invalid_config(format!("the pattern `{written}`: {error}")));
-        }
-        let glob = match path.strip_suffix('/') {
-            None if !path.is_empty() && path != "." => path.to_owned(),
-            None => "**".to_owned(),
-            Some(directory) => format!("{}/**", directory.trim_end_matches('/')),
-        };
-        Ok(Self { written: written.to_owned(), glob })
-    }
-
-    fn is_plain(&self) -> bool {
-        !self.glob.contains(['*', '?', '[', '{', '\\'])
-    }
-
-    /// The directory to begin with.
-    fn start(&self) -> &str {
-        let special = self.glob.find(['*', '?', '[', '{', '\\']).unwrap_or(self.glob.len());
-        self.glob[..special].rsplit_once('/').map_or(".", |(directory, _)| directory)
-    }
-
-    /// How many directories inside each other it can match in; `None` for any number.
-    fn depth(&self) -> Option<usize> {
-        let open = self.glob.contains("**") || self.glob.contains('{');
-        (!open).then(|| self.glob.matches('/').count())
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        glob_match(&self.glob, path)
-    }
-
-    /// Whether it matches all that is below a directory.
-    fn matches_all_below(&self, directory: &str) -> bool {
-        self.glob == "**" || self.glob.strip_suffix("/**").is_some_and(|above| glob_match(above, directory))
-    }
-}
-
 struct Walk<'f> {
     files: &'f Files<'f>,
     excluded: Vec<Pattern>,
@@ -142,9 +84,9 @@ impl Walk<'_> {
     /// Adds what a pattern matches; says whether it is anything.
     fn pattern(&mut self, pattern: &Pattern) -> Result<bool, Failure> {
         if pattern.is_plain() {
-            return match self.files.stat(&pattern.glob)?.map(|found| found.kind) {
-                Some(FileKind::File) => self.add(pattern.glob.clone()),
-                Some(FileKind::Directory) => self.pattern(&Pattern::new(&format!("{}/", pattern.glob))?),
+            return match self.files.stat(pattern.glob())?.map(|found| found.kind) {
+                Some(FileKind::File) => self.add(pattern.glob().to_owned()),
+                Some(FileKind::Directory) => self.pattern(&Pattern::new(&format!("{}/", pattern.glob()))?),
                 Some(FileKind::Other) | None => Ok(false),
             };
         }
@@ -161,7 +103,7 @@ impl Walk<'_> {
                     format!(
                         "find `{}`: directories are deeper than {MAX_DEPTH} inside each other, as in `{}`; does a link \
                          lead back up? take it away with a pattern such as `!**/name/**`",
-                        pattern.written,
+                        pattern.written(),
                         crate::text::shortened(&directory),
                     ),
                 ));
@@ -219,7 +161,7 @@ fn explained(pattern: &Pattern, directory: &str, failure: Failure) -> Failure {
         | FailureKind::BudgetExceeded
         | FailureKind::Internal => String::new(),
     };
-    Failure::new(failure.kind, format!("find `{}`: {}{help}", pattern.written, failure.message))
+    Failure::new(failure.kind, format!("find `{}`: {}{help}", pattern.written(), failure.message))
 }
 
 #[cfg(test)]
@@ -298,7 +240,7 @@ mod tests {
         assert_eq!(
             [&["/etc/*"][..], &["../*"], &[""], &[], &["!a"]].map(refused),
             [
-                "the pattern `/etc/*`: paths are relative to the pipeline's directory",
+                "the pattern `/etc/*`: paths are relative, without `/` at the start",
                 "the pattern `../*`: a path holds no `..`",
                 "the pattern ``: it is empty; write `./` for all files",
                 "no pattern says which files are meant; nothing was looked for",

@@ -2,9 +2,14 @@
 //!
 //! What a plugin never calls is not linked, and so not imported. Nothing here may call more than its own import.
 
+mod git;
+
 use std::time::Duration;
 
 use super::command::{Completion, Ending, Invocation, SecretVariable};
+pub(super) use git::RepositoryHandle;
+
+pub(crate) use super::docker::imports::ContainerHandle;
 use super::files::{DirEntry, FileKind, Metadata};
 use super::http::{Outgoing, Response, SecretHeader};
 use super::log::Level;
@@ -151,7 +156,7 @@ impl Backend {
 
 /// A secret of the host.
 #[derive(Debug)]
-pub(crate) struct SecretHandle(secrets::Secret);
+pub(crate) struct SecretHandle(pub(super) secrets::Secret);
 
 impl SecretHandle {
     pub(super) fn hmac_sha256(&self, data: &[u8]) -> Vec<u8> {

@@ -6,10 +6,12 @@
 
 mod clock;
 mod command;
+mod docker;
 mod encoding;
 mod files;
 #[cfg(feature = "glob")]
 mod find;
+mod git;
 mod http;
 mod log;
 mod secrets;
@@ -25,7 +27,17 @@ use crate::testing::backend;
 
 pub use clock::Clock;
 pub use command::{Command, Completion, Ending};
+pub use docker::{
+    BuildProblem, BuildResult, BuildSpec, Container, ContainerFacts, ContainerOutput, ContainerSpec,
+    ContainerState, Docker, DockerError, DockerFailure, EngineFacts, ExecResult, ExecSpec, HealthCommand,
+    HealthProbe, HealthStatus, ImageFacts, LogRange, Login, Mount, NetworkKind, OutputLine, OutputStream,
+    Port, Privilege, PruneSpec, Pruned, Published, Restart, Usage,
+};
 pub use files::{DirEntry, FileKind, Files, Metadata};
+pub use git::{
+    Change, CommitFacts, Credentials, Git, GitError, GitReason, Head, RemoteRef, Repository, Signature,
+    StatusEntry, TagFacts, TreeEntry, Verification, short_id,
+};
 pub use http::{Auth, Http, HttpRequest, Response};
 pub use log::{Level, Log};
 pub use secrets::Secret;
@@ -79,6 +91,18 @@ impl Host {
     /// the program, and its arguments.
     pub fn command<'s>(&self, program: impl Into<String>) -> Command<'_, 's> {
         Command::new(&self.backend, program.into())
+    }
+
+    /// Git repositories. Needs `git` in the grants: the repository, and a verb for each thing that is done.
+    #[must_use]
+    pub fn git(&self) -> Git<'_> {
+        Git::new(&self.backend)
+    }
+
+    /// The Docker Engine of the step's target, or the machine's own. Needs `docker` in the grants.
+    #[must_use]
+    pub fn docker(&self) -> Docker<'_> {
+        Docker::new(&self.backend)
     }
 
     /// A secret by the name it has in the pipeline. Needs `secrets` in the grants.

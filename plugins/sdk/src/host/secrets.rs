@@ -1,6 +1,7 @@
 //! Secrets as handles: the host puts the bytes where they are needed.
 
 use std::fmt;
+use std::rc::Rc;
 
 use super::backend;
 use crate::Failure;
@@ -8,15 +9,17 @@ use crate::Failure;
 /// A secret that this step may use, from [`Host::secret`](crate::Host::secret).
 ///
 /// It goes into a header through [`HttpRequest::bearer`](super::HttpRequest::bearer) or
-/// [`HttpRequest::secret_header`](super::HttpRequest::secret_header) without the plugin ever seeing it.
+/// [`HttpRequest::secret_header`](super::HttpRequest::secret_header), and into a container's variables, without the
+/// plugin ever seeing it.
+#[derive(Clone)]
 pub struct Secret {
     name: String,
-    pub(crate) handle: backend::SecretHandle,
+    pub(crate) handle: Rc<backend::SecretHandle>,
 }
 
 impl Secret {
     pub(super) fn new(name: &str, handle: backend::SecretHandle) -> Self {
-        Self { name: name.to_owned(), handle }
+        Self { name: name.to_owned(), handle: Rc::new(handle) }
     }
 
     /// The name it has in the pipeline.
@@ -43,6 +46,15 @@ impl Secret {
             .map_err(|error| Failure::of_call(format_args!("reveal secret `{}`", self.name), error))
     }
 }
+
+/// Within a run a name stands for one secret.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -8,11 +8,13 @@ use std::time::Duration;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+pub(crate) use super::docker::ContainerHandle;
 use super::fake::{LogLine, World};
+pub(crate) use super::git::RepositoryHandle;
 use super::{Answer, Exit, RanCommand, SentRequest};
 use crate::HostError;
 use crate::host::{
-    Completion, DirEntry, FileKind, Invocation, Level, Metadata, Outgoing, Response, SecretHeader,
+    Completion, DirEntry, FileKind, GitReason, Invocation, Level, Metadata, Outgoing, Response, SecretHeader,
     SecretVariable, TlsFacts,
 };
 
@@ -166,6 +168,12 @@ impl Backend {
         Ok(within(completion, max_bytes.unwrap_or(1024 * 1024)))
     }
 
+    pub(crate) fn open_repository(&self, path: &str) -> Result<RepositoryHandle, GitReason> {
+        let world = self.world.borrow();
+        let prepared = world.repositories.get(path).ok_or(GitReason::Host(HostError::Denied))?;
+        Ok(prepared.clone()?.opened())
+    }
+
     pub(crate) fn connect(
         &self,
         host: &str,
@@ -191,11 +199,16 @@ fn within(mut completion: Completion, limit: u32) -> Completion {
 
 /// A secret of the world.
 pub(crate) struct SecretHandle {
-    value: String,
+    pub(super) value: String,
     revealable: bool,
 }
 
 impl SecretHandle {
+    /// What the host itself puts where it is needed.
+    pub(crate) fn value(&self) -> &str {
+        &self.value
+    }
+
     pub(crate) fn hmac_sha256(&self, data: &[u8]) -> Vec<u8> {
         let mut mac =
             Hmac::<Sha256>::new_from_slice(self.value.as_bytes()).expect("HMAC takes a key of any length");

@@ -7,9 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::backend::Backend;
-use super::{Answer, Conversation, Exit, RanCommand, SentRequest};
+use super::{Answer, Conversation, Engine, Exit, FakeRepository, RanCommand, SentRequest};
 use crate::HostError;
-use crate::host::{Host, Level};
+use crate::host::{GitReason, Host, Level};
 
 /// A host whose files, servers, secrets and clock are those that a test says.
 ///
@@ -49,6 +49,8 @@ pub(super) struct World {
     pub(super) answers: BTreeMap<String, VecDeque<Answer>>,
     pub(super) server: Option<Box<Server>>,
     pub(super) listeners: BTreeMap<String, Conversation>,
+    pub(super) repositories: BTreeMap<String, Result<FakeRepository, GitReason>>,
+    pub(super) docker: Option<Engine>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) revealable: bool,
     pub(super) now: Duration,
@@ -125,6 +127,27 @@ impl FakeHost {
     #[must_use]
     pub fn listener(self, address: &str, conversation: Conversation) -> Self {
         self.world.borrow_mut().listeners.insert(address.to_owned(), conversation);
+        self
+    }
+
+    /// Puts a repository there, and grants every verb that it does not deny itself.
+    #[must_use]
+    pub fn repository(self, path: &str, repository: &FakeRepository) -> Self {
+        self.world.borrow_mut().repositories.insert(path.to_owned(), Ok(repository.clone()));
+        self
+    }
+
+    /// Opening this path as a repository fails.
+    #[must_use]
+    pub fn repository_error(self, path: &str, reason: GitReason) -> Self {
+        self.world.borrow_mut().repositories.insert(path.to_owned(), Err(reason));
+        self
+    }
+
+    /// Grants a Docker Engine.
+    #[must_use]
+    pub fn docker(self, engine: Engine) -> Self {
+        self.world.borrow_mut().docker = Some(engine);
         self
     }
 

@@ -7,7 +7,9 @@
 
 mod calls;
 mod command;
+mod docker;
 mod fake;
+mod git;
 mod http;
 mod tcp;
 
@@ -18,6 +20,8 @@ pub use calls::{
     switch,
 };
 pub use command::{Exit, RanCommand};
+pub use docker::{Engine, FakeContainer, FakeImage};
 pub use fake::{FakeHost, LogLine};
+pub use git::FakeRepository;
 pub use http::{Answer, SentRequest};
 pub use tcp::Conversation;

@@ -196,16 +196,16 @@ fn grants_see_inputs_and_in_a_step_its_matrix() {
     assert_snapshot!(plugin(&[Capability::Http], text).check(), @"
     not-visible p.yaml:5:67: `matrix` cannot be used in the grants of a plugin
       at `matrix.host`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     not-visible p.yaml:5:101: `env` cannot be used in the grants of a plugin
       at `env.A`
-      help: what can be used there: `inputs`
+      help: what can be used there: `inputs`, `target`
     unknown-input p.yaml:5:129: there is no input `x`
       at `inputs.x`
       help: there are no inputs
     not-visible p.yaml:6:86: `steps` cannot be used in the grants of a step
       at `steps.a.result`
-      help: what can be used there: `inputs`, `matrix`
+      help: what can be used there: `inputs`, `matrix`, `target`
     exit 6
     ");
 }

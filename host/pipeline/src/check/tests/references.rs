@@ -158,7 +158,7 @@ fn a_message_sees_the_run_and_no_steps() {
     not-visible p.yaml:9:130: `steps` cannot be used in `notify`
       at `steps.a.summary`
       note: an entry of `notify` needs no steps, so none has certainly ended; the notifier is told the state of all
-      help: what can be used there: `inputs`, `env`, `run`, `event`
+      help: what can be used there: `inputs`, `env`, `run`, `event`, `target`
     exit 6
     ");
 }

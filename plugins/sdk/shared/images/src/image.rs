@@ -3,6 +3,8 @@
 use runner_plugin::Finding;
 use runner_plugin::text::shortened;
 
+use crate::{Reference, is_sha256};
+
 /// An image as it is named somewhere, its variables filled in as far as they are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
@@ -47,19 +49,14 @@ impl Image {
         if self.name.contains('$') {
             return vec![Flaw::Unresolved];
         }
-        let (name, digest) = match self.name.split_once('@') {
-            Some((name, digest)) => (name, Some(digest)),
-            None => (self.name.as_str(), None),
-        };
-        // A `:` before the last `/` belongs to the port of the registry.
-        let tag = name.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag);
+        let Reference { tag, digest, .. } = Reference::of(&self.name);
         let mut flaws = Vec::new();
         match digest {
             Some(digest) if is_sha256(digest) => {}
             Some(_) => flaws.push(Flaw::InvalidDigest),
             None => flaws.push(Flaw::NoDigest),
         }
-        match tag.filter(|tag| !tag.is_empty()) {
+        match tag {
             Some("latest") => flaws.push(Flaw::Latest),
             None if digest.is_none() => flaws.push(Flaw::NoTag),
             Some(_) | None => {}
@@ -94,12 +91,6 @@ impl Image {
         };
         Finding::error(flaw.rule(), message).in_file(file).at_line(self.line).help(help)
     }
-}
-
-fn is_sha256(digest: &str) -> bool {
-    digest
-        .strip_prefix("sha256:")
-        .is_some_and(|digits| digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

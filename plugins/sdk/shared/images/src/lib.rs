@@ -7,9 +7,11 @@
 mod dockerfile;
 mod image;
 mod off;
+mod reference;
 mod variables;
 
 pub use dockerfile::{Base, Dockerfile, Fragment, Instruction, Problem, Stage};
 pub use image::{Flaw, Image};
 pub use off::{Judge, Off, Rule};
+pub use reference::{Reference, is_sha256};
 pub use variables::{Filled, fill_in};

@@ -6,9 +6,17 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
 
-/// A number of bytes.
+/// A number of bytes, written `300KB`, `1.5MiB` or as a number.
+///
+/// ```
+/// use runner_evidence::Size;
+///
+/// let size: Size = serde_json::from_str(r#""1.5MiB""#).unwrap();
+/// assert_eq!((size.bytes(), size.to_string()), (1_572_864, "1.572864 MB".to_owned()));
+/// assert_eq!(size.in_mebibytes(), "1.5 MiB");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Size(u64);
+pub struct Size(u64);
 
 /// Longest first, so that `KB` is not taken for `B`.
 const UNITS: [(&str, u64); 7] = [
@@ -22,12 +30,26 @@ const UNITS: [(&str, u64); 7] = [
 ];
 
 impl Size {
-    pub(crate) fn of(bytes: u64) -> Self {
+    /// So many bytes.
+    #[must_use]
+    pub fn of(bytes: u64) -> Self {
         Self(bytes)
     }
 
-    pub(crate) fn bytes(self) -> u64 {
+    /// How many bytes it is.
+    #[must_use]
+    pub fn bytes(self) -> u64 {
         self.0
+    }
+
+    /// As memory is written: `200 MiB`, rounded up to a tenth so that what is beyond a limit never looks like it.
+    #[must_use]
+    pub fn in_mebibytes(self) -> String {
+        let tenths = (u128::from(self.0) * 10).div_ceil(1 << 20);
+        match (tenths / 10, tenths % 10) {
+            (whole, 0) => format!("{whole} MiB"),
+            (whole, tenth) => format!("{whole}.{tenth} MiB"),
+        }
     }
 
     /// `300KB`, `1.5 MiB`, `12B`.
@@ -134,6 +156,16 @@ mod tests {
         assert_eq!(
             [0, 999, 1_000, 300_001, 1_572_864, 2_000_000_000].map(|bytes| Size(bytes).to_string()),
             ["0 B", "999 B", "1 KB", "300.001 KB", "1.572864 MB", "2 GB"]
+        );
+    }
+
+    #[test]
+    fn memory_beyond_a_limit_never_looks_like_the_limit() {
+        let limit = 200 << 20;
+
+        assert_eq!(
+            [0, 1, limit, limit + 1, limit + (1 << 19), u64::MAX].map(|bytes| Size(bytes).in_mebibytes()),
+            ["0 MiB", "0.1 MiB", "200 MiB", "200.1 MiB", "200.5 MiB", "17592186044416 MiB"]
         );
     }
 }

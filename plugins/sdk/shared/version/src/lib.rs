@@ -1,13 +1,35 @@
-//! How one version follows another.
+//! Versions of releases: how they are written, and how one follows another.
+//!
+//! Pure: where versions stand, in files or in tags, is for the plugins.
 
+use runner_plugin::text::shortened;
 use schemars::JsonSchema;
 use semver::Version;
 use serde::Deserialize;
 
+/// Understands `1.2.3`, `v1.2.3`, and both with the suffix.
+///
+/// ```
+/// let version = runner_version::parse("v1.3.0-l9", "-l9")?;
+/// assert_eq!(version.to_string(), "1.3.0");
+/// # Ok::<(), String>(())
+/// ```
+///
+/// # Errors
+///
+/// What is wrong with the text, which is named.
+pub fn parse(written: &str, suffix: &str) -> Result<Version, String> {
+    let text = written.trim();
+    let text = text.strip_prefix('v').unwrap_or(text);
+    let text = text.strip_suffix(suffix).unwrap_or(text);
+    Version::parse(text)
+        .map_err(|error| format!("`{}` is no semantic version: {error}", shortened(written.trim())))
+}
+
 /// What a release is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Release {
+pub enum Release {
     /// `X.0.0`: things break.
     Major,
     /// `X.Y.0`: things are added.
@@ -19,7 +41,12 @@ pub(crate) enum Release {
 }
 
 impl Release {
-    pub(crate) fn name(self) -> &'static str {
+    /// What a release may be if nobody says.
+    pub const ANY: [Self; 3] = [Self::Patch, Self::Minor, Self::Major];
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Major => "major",
             Self::Minor => "minor",
@@ -29,7 +56,8 @@ impl Release {
     }
 
     /// The version that this release makes of another.
-    pub(crate) fn after(self, previous: &Version) -> Version {
+    #[must_use]
+    pub fn after(self, previous: &Version) -> Version {
         let Version { major, minor, patch, .. } = *previous;
         match self {
             Self::Major => Version::new(major.saturating_add(1), 0, 0),
@@ -39,7 +67,8 @@ impl Release {
     }
 
     /// What is wrong with the numbers of a version of this release, whatever was before it.
-    pub(crate) fn misshapen(self, version: &Version) -> Option<String> {
+    #[must_use]
+    pub fn misshapen(self, version: &Version) -> Option<String> {
         let (shape, fits) = match self {
             Self::Major => ("X.0.0", version.major > 0 && version.minor == 0 && version.patch == 0),
             Self::Minor => ("X.Y.0", version.minor > 0 && version.patch == 0),
@@ -50,16 +79,15 @@ impl Release {
 }
 
 /// Without what comes before and after a release: `1.2.3-rc.1+5` becomes `1.2.3`.
-pub(crate) fn core(version: &Version) -> Version {
+#[must_use]
+pub fn core(version: &Version) -> Version {
     Version::new(version.major, version.minor, version.patch)
 }
 
-/// What is wrong with a version that follows another. Without `release` each of the three increments is all right.
-pub(crate) fn wrong(
-    previous: &Version,
-    version: &Version,
-    release: Option<Release>,
-) -> Option<(&'static str, String)> {
+/// What is wrong with a version that follows another: the rule, and why. It has to be one of the releases that are
+/// allowed.
+#[must_use]
+pub fn wrong(previous: &Version, version: &Version, allowed: &[Release]) -> Option<(&'static str, String)> {
     if version.cmp_precedence(previous).is_le() {
         return Some(("not-newer", format!("{version} does not come after {previous}")));
     }
@@ -67,27 +95,21 @@ pub(crate) fn wrong(
         // The next candidate of the same release, or the release itself.
         return None;
     }
-    let legal = |release: Release| release.after(previous);
-    match release {
-        Some(release) if core(version) == legal(release) => None,
-        Some(release) => {
-            let next = legal(release);
-            Some((
-                "wrong-increment",
-                format!("a {} release after {previous} is {next}, not {version}", release.name()),
-            ))
-        }
-        None => {
-            let all = [Release::Patch, Release::Minor, Release::Major].map(legal);
-            let [patch, minor, major] = &all;
-            (!all.contains(&core(version))).then(|| {
-                (
-                    "wrong-increment",
-                    format!("after {previous} comes {patch}, {minor} or {major}, not {version}"),
-                )
-            })
-        }
+    let legal: Vec<Version> = allowed.iter().map(|release| release.after(previous)).collect();
+    if legal.contains(&core(version)) {
+        return None;
     }
+    let why = match (allowed, legal.as_slice()) {
+        ([release], [next]) => {
+            format!("a {} release after {previous} is {next}, not {version}", release.name())
+        }
+        (_, [others @ .., last]) => {
+            let others: Vec<String> = others.iter().map(Version::to_string).collect();
+            format!("after {previous} comes {} or {last}, not {version}", others.join(", "))
+        }
+        (_, []) => format!("no release is allowed after {previous}"),
+    };
+    Some(("wrong-increment", why))
 }
 
 #[cfg(test)]
@@ -99,7 +121,8 @@ mod tests {
     }
 
     fn rule(previous: &str, next: &str, release: Option<Release>) -> Option<&'static str> {
-        wrong(&version(previous), &version(next), release).map(|(rule, _)| rule)
+        let allowed = release.map_or(Release::ANY.to_vec(), |release| vec![release]);
+        wrong(&version(previous), &version(next), &allowed).map(|(rule, _)| rule)
     }
 
     #[test]

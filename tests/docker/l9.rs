@@ -1,0 +1,302 @@
+//! The whole of `examples/l9`: one release that goes live, and one for each way in which a release does not.
+//!
+//! Requirements 003-01..04: whatever says no, customers have the version they had, and nothing of the new one is left but
+//! its log.
+
+use std::collections::BTreeMap;
+
+use l9::Release;
+use serde_json::{Value, json};
+
+use super::scene::{Scene, containers};
+use crate::harness::{Project, root};
+
+const VERSION: &str = "v1.1.0-l9";
+const FIRST: &str = "v1.0.0-l9";
+
+/// What is to be true after a run.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    /// Exit code.
+    code: i32,
+    /// The step that decided, and how it ended.
+    decided: Option<String>,
+    /// What customers get.
+    live: String,
+    containers: BTreeMap<String, String>,
+    /// Changes that were taken back, in the order in which they were.
+    undone: Vec<String>,
+    /// The commit that the server has checked out.
+    server: String,
+}
+
+impl End {
+    fn of(scene: &Scene, code: i32) -> Self {
+        let journal = scene.project.journal();
+        let decided = journal.iter().find_map(|entry| {
+            let result = entry["result"].as_str().filter(|result| matches!(*result, "failure" | "error"))?;
+            Some(format!("{} {result}", entry["step"].as_str()?))
+        });
+        let undone = journal.iter().filter(|entry| entry["type"] == "undo-succeeded");
+        Self {
+            code,
+            decided,
+            live: scene.live().expect("a version"),
+            containers: scene.containers().expect("the containers"),
+            undone: undone.map(|entry| entry["step"].as_str().expect("a step").to_owned()).collect(),
+            server: scene.git_on_server(&["describe", "--tags"]).expect("a tag"),
+        }
+    }
+
+    /// A run that ended with `code` because of `decided`; the world is as it was.
+    fn as_before(code: i32, decided: &str, undone: &[&str]) -> Self {
+        Self {
+            code,
+            decided: Some(decided.to_owned()),
+            live: FIRST.to_owned(),
+            containers: containers([("blue", "running")]),
+            undone: undone.iter().map(|&step| step.to_owned()).collect(),
+            server: FIRST.to_owned(),
+        }
+    }
+}
+
+/// What is taken back when the candidate is refused.
+const LAUNCHED: [&str; 4] = ["launch", "image-pull", "server-checkout", "create-tag"];
+
+fn release(behaviour: &'static str) -> Release<'static> {
+    Release { version: VERSION, behaviour, failing: &[] }
+}
+
+/// How a run ended, and what it said of that.
+struct Ended(End, String);
+
+impl Ended {
+    #[track_caller]
+    fn is(self, expected: End) {
+        assert_eq!(self.0, expected, "{}", self.1);
+    }
+}
+
+/// Deploys what is committed.
+fn deploy(scene: &Scene, inputs: &[(&str, &str)]) -> Ended {
+    let message = ("message", "The second release");
+    let all: Vec<(&str, &str)> =
+        [("tag", VERSION), ("stable_for", "2s"), message].into_iter().chain(inputs.iter().copied()).collect();
+    let run = scene.exec("pipeline.yaml", &all);
+    Ended(End::of(scene, run.code), run.all())
+}
+
+/// Commits a release, has its image published, and deploys it.
+fn deploy_release(scene: &Scene, release: Release<'_>) -> Ended {
+    let commit = scene.commit(release).expect("a commit");
+    scene.publish(release.version, &commit).expect("an image");
+    deploy(scene, &[])
+}
+
+/// Where in the journal a step began or ended.
+fn place(journal: &[Value], kind: &str, step: &str) -> usize {
+    let place = journal.iter().position(|entry| entry["type"] == kind && entry["step"] == step);
+    place.unwrap_or_else(|| panic!("no {kind} of {step}"))
+}
+
+/// Requirements 003-05, 003-65, 003-70, 003-72, 003-75, 003-76.
+#[test]
+fn a_good_release_goes_live_and_the_one_before_is_kept() {
+    let scene = Scene::new();
+    let end = deploy_release(&scene, release("healthy"));
+    let commit = scene.git(&["rev-parse", "HEAD"]).unwrap();
+
+    end.is(End {
+        code: 0,
+        decided: None,
+        live: VERSION.to_owned(),
+        containers: containers([("blue", "exited"), ("green", "running")]),
+        undone: Vec::new(),
+        server: VERSION.to_owned(),
+    });
+    let record: Value =
+        serde_json::from_str(&scene.text("server/.deployed-metadata.json").expect("a record")).unwrap();
+    assert_eq!(
+        json!([record["deployed_tag"], record["commit"], record["slot"], record["status"]]),
+        json!([VERSION, commit, "green", "SUCCESS"])
+    );
+    let journal = scene.project.journal();
+    let order = [
+        place(&journal, "step-ended", "smoke"),
+        place(&journal, "step-started", "route-traffic"),
+        place(&journal, "step-ended", "verify-live"),
+        place(&journal, "step-started", "previous-stop"),
+        place(&journal, "step-started", "record"),
+    ];
+    assert!(order.is_sorted(), "{order:?}");
+    assert_eq!(scene.messages().unwrap().len(), 1);
+}
+
+/// Requirement 003-44.
+#[test]
+fn a_release_may_be_built_on_the_server() {
+    let scene = Scene::new();
+    scene.commit(release("healthy")).unwrap();
+    let end = deploy(&scene, &[("image_source", "build")]);
+
+    let Ended(end, said) = end;
+    assert_eq!((end.code, end.live.as_str()), (0, VERSION), "{said}");
+}
+
+/// Requirement 003-47: the log of the build is kept.
+#[test]
+fn a_dockerfile_that_cannot_be_built_ends_before_anything_is_tagged() {
+    let scene = Scene::new();
+    let dockerfile = scene.text("docker/Dockerfile").unwrap().replace("COPY app/", "COPY src/");
+    scene.project.write("docker/Dockerfile", dockerfile);
+    scene.commit(release("healthy")).unwrap();
+
+    deploy(&scene, &[]).is(End::as_before(4, "candidate-image error", &["candidate-image"]));
+    assert_eq!(scene.git(&["tag", "--list", VERSION]).unwrap(), "");
+    let log = scene.project.runner(&["logs", &scene.project.run_id(), "candidate-image"]).stdout;
+    assert!(log.contains("COPY src/ /app/"), "{log}");
+}
+
+/// Requirement 003-10.
+#[test]
+fn a_suite_whose_exit_code_is_not_0_ends_the_run() {
+    let scene = Scene::new();
+    let end = deploy_release(
+        &scene,
+        Release { failing: &["cgmp-sim::replay_is_deterministic"], ..release("healthy") },
+    );
+
+    end.is(End::as_before(4, "cgmp-sim error", &[]));
+}
+
+/// Requirement 003-19.
+#[test]
+fn a_failed_test_is_what_the_reports_are_read_for() {
+    let scene = Scene::new();
+    let end = deploy_release(&scene, Release { failing: &["unit::packet_is_parsed"], ..release("healthy") });
+
+    end.is(End::as_before(3, "tests-green failure", &[]));
+    assert_eq!(scene.git(&["ls-remote", "--tags", "origin", VERSION]).unwrap(), "");
+}
+
+/// Requirements 003-54, 003-61: the last lines of a refused candidate are kept.
+#[test]
+fn an_unhealthy_candidate_is_removed_and_its_log_is_kept() {
+    let scene = Scene::new();
+    let end = deploy_release(&scene, release("unhealthy"));
+
+    end.is(End::as_before(3, "health failure", &LAUNCHED));
+    let log = scene.project.runner(&["logs", &scene.project.run_id(), "launch"]).stdout;
+    assert!(log.contains("INFO l9-api v1.1.0-l9 starts"), "{log}");
+    assert_eq!(scene.messages().unwrap().len(), 1);
+}
+
+/// Requirement 003-53: the body is listened to.
+#[test]
+fn a_200_that_says_unhealthy_is_unhealthy() {
+    let scene = Scene::new();
+
+    deploy_release(&scene, release("unhealthy-body")).is(End::as_before(3, "health failure", &LAUNCHED));
+}
+
+/// Requirements 003-58, 003-59.
+#[test]
+fn a_traceback_in_the_log_is_a_no() {
+    let scene = Scene::new();
+
+    deploy_release(&scene, release("traceback")).is(End::as_before(3, "logs-clean failure", &LAUNCHED));
+}
+
+/// Requirements 003-52, 003-60.
+#[test]
+fn a_candidate_that_is_too_slow_is_not_waited_for() {
+    let scene = Scene::new();
+
+    deploy_release(&scene, release("slow-start:600")).is(End::as_before(3, "health error", &LAUNCHED));
+}
+
+#[test]
+fn a_candidate_that_dies_never_gets_the_traffic() {
+    let scene = Scene::new();
+
+    deploy_release(&scene, release("dies-after:1")).is(End::as_before(
+        3,
+        "container-health failure",
+        &LAUNCHED,
+    ));
+}
+
+/// Requirements 003-04, 003-69: what only customers see is seen, and the traffic goes back.
+#[test]
+fn a_release_that_breaks_behind_the_proxy_loses_the_traffic_again() {
+    let scene = Scene::new();
+    let end = deploy_release(&scene, release("behind-proxy"));
+
+    end.is(End::as_before(3, "verify-live failure", &LAUNCHED));
+}
+
+/// Requirement 003-39.
+#[test]
+fn a_key_that_the_server_lacks_is_found_before_anything_is_launched() {
+    let scene = Scene::new();
+    let env = scene.text("server/.env").unwrap().replace("POSTGRES_DSN", "POSTGRES_URL");
+    scene.project.write("server/.env", env);
+
+    deploy_release(&scene, release("healthy")).is(End::as_before(3, "env-valid failure", &[]));
+}
+
+/// Requirement 003-06.
+#[test]
+fn what_is_not_committed_is_not_released() {
+    let scene = Scene::new();
+    scene.commit(release("healthy")).unwrap();
+    scene.project.write("requirements.txt", "pytest==8.4.1\n");
+
+    deploy(&scene, &[]).is(End::as_before(3, "local-ready failure", &[]));
+}
+
+/// Requirement 003-23.
+#[test]
+fn a_lightweight_tag_is_no_release() {
+    let scene = Scene::new();
+    scene.commit(release("healthy")).unwrap();
+    scene.git(&["tag", VERSION]).unwrap();
+
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, "tag-in-git failure", &[]));
+}
+
+/// Requirement 003-28.
+#[test]
+fn a_tag_that_main_does_not_lead_to_is_no_release() {
+    let scene = Scene::new();
+    scene.git(&["checkout", "--quiet", "-b", "feature/other"]).unwrap();
+    scene.commit(release("healthy")).unwrap();
+    scene.git(&["tag", "--annotate", "--message", "Not on main", VERSION]).unwrap();
+    scene.git(&["checkout", "--quiet", "main"]).unwrap();
+
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, "tag-in-git failure", &[]));
+}
+
+/// Requirement 003-48.
+#[test]
+fn an_image_of_another_commit_is_not_launched() {
+    let scene = Scene::new();
+    let before = scene.git(&["rev-parse", "HEAD"]).unwrap();
+    scene.commit(release("healthy")).unwrap();
+    scene.publish(VERSION, &before).unwrap();
+
+    deploy(&scene, &[]).is(End::as_before(3, "images-ready failure", &[]));
+}
+
+#[test]
+fn the_picture_in_the_readme_is_that_of_the_pipeline() {
+    let example = Project::at(root().join("examples/l9"));
+    let graph = example.runner(&["graph", "pipeline.yaml", "--input", "tag=v1.1.0-l9", "--format", "svg"]);
+
+    assert_eq!(graph.stderr, "");
+    assert!(
+        graph.stdout == example.comparable(example.read("graph.svg").as_bytes()),
+        "draw it again: README.md says how"
+    );
+}
