@@ -220,8 +220,9 @@ async fn a_remote_that_says_no_is_quoted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_are_no_remotes_are_said() {
+    type Told = fn(&str) -> String;
     let (world, _) = world(None);
-    let answers: [(&str, fn(&str) -> String); 4] = [
+    let answers: [(&str, Told); 4] = [
         ("HTTP/1.1 302 x\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", |url| {
             format!("failed: `{url}` leads elsewhere (302); no redirect is followed")
         }),
