@@ -280,6 +280,9 @@ pub(super) fn fetch(
     let exchange = Exchange::with(work, repository, name, Direction::Fetch, None, credentials)?;
     let mut remote = exchange.remote()?;
     let heads = exchange.list(&mut remote, Direction::Fetch)?;
+    if work.ledger.instead(|| format!("fetch from `{name}`")) {
+        return Ok(());
+    }
     let below = |prefix: &'static str| {
         heads.iter().filter(move |(name, _)| name.starts_with(prefix) && !name.ends_with("^{}"))
     };
@@ -349,6 +352,10 @@ pub(super) fn push(
         )));
     }
     let exchange = Exchange::with(work, repository, name, Direction::Push, Some(reference), credentials)?;
+    // A reference that was to be made before is not there either.
+    if work.ledger.instead(|| format!("push `{reference}` to `{name}`")) {
+        return Ok(true);
+    }
     let ours = read::reference(repository, reference)?.map(|ours| ours.resolve()).transpose()?;
     let Some(ours) = ours.and_then(|ours| ours.target()) else {
         return Err(Fault::NotFound(format!("there is no `{reference}` here")));

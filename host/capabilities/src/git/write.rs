@@ -21,6 +21,9 @@ pub(super) fn create_tag(
     }
     let target = repository.find_object(read::resolved(repository, revision)?, None)?;
     let tagger = tagger(work, repository)?;
+    if work.ledger.instead(|| format!("tag {} as `{name}`", target.id())) {
+        return Ok(Oid::ZERO_SHA1.to_string());
+    }
     let made = repository.tag(name, &target, &tagger, message, false);
     made.map(|id| id.to_string()).map_err(|error| {
         if error.code() == ErrorCode::Exists {
@@ -71,6 +74,9 @@ pub(super) fn delete_tag(
             )));
         }
     }
+    if work.ledger.instead(|| format!("delete the tag `{name}`")) {
+        return Ok(true);
+    }
     reference.delete().map_err(|error| {
         if [ErrorCode::Modified, ErrorCode::Locked].contains(&error.code()) {
             return Fault::Conflict(format!(
@@ -92,8 +98,10 @@ fn full_id(text: &str) -> Result<Oid, Fault> {
 
 pub(super) fn checkout(work: &Work, repository: &Repository, commit: &str) -> Result<(), Fault> {
     let id = read::resolved(repository, commit)?;
-    switch(work, repository, id, commit)?;
-    Ok(repository.set_head_detached(id)?)
+    if switch(work, repository, id, commit)? {
+        repository.set_head_detached(id)?;
+    }
+    Ok(())
 }
 
 pub(super) fn checkout_branch(work: &Work, repository: &Repository, branch: &str) -> Result<(), Fault> {
@@ -105,12 +113,14 @@ pub(super) fn checkout_branch(work: &Work, repository: &Repository, branch: &str
         return Err(Fault::NotFound(format!("there is no branch `{branch}`")));
     };
     let id = reference.peel_to_commit()?.id();
-    switch(work, repository, id, branch)?;
-    Ok(repository.set_head(&full)?)
+    if switch(work, repository, id, branch)? {
+        repository.set_head(&full)?;
+    }
+    Ok(())
 }
 
-/// Makes the working directory that of `id`, if nothing is lost by it.
-fn switch(work: &Work, repository: &Repository, id: Oid, shown: &str) -> Result<(), Fault> {
+/// Makes the working directory that of `id`, if nothing is lost by it. False in a rehearsal, which leaves it as it is.
+fn switch(work: &Work, repository: &Repository, id: Oid, shown: &str) -> Result<bool, Fault> {
     if repository.is_bare() {
         return Err(Fault::Failed("a bare repository has no working directory to check out into".to_owned()));
     }
@@ -126,6 +136,9 @@ fn switch(work: &Work, repository: &Repository, id: Oid, shown: &str) -> Result<
     }
     work.go_on()?;
     let commit = repository.find_commit(id)?;
+    if work.ledger.instead(|| format!("check out {id}")) {
+        return Ok(false);
+    }
     let mut options = CheckoutBuilder::new();
     options.safe().overwrite_ignored(false);
     repository.checkout_tree(commit.as_object(), Some(&mut options)).map_err(|error| {
@@ -135,5 +148,6 @@ fn switch(work: &Work, repository: &Repository, id: Oid, shown: &str) -> Result<
             ));
         }
         Fault::Failed(format!("`{shown}` was not checked out as a whole: {}", error.message()))
-    })
+    })?;
+    Ok(true)
 }

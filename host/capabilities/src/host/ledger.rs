@@ -123,6 +123,11 @@ impl Ledger {
         Self { rehearsal: true, ..self }
     }
 
+    /// Whether nothing may be changed.
+    pub(crate) fn is_rehearsal(&self) -> bool {
+        self.rehearsal
+    }
+
     /// Whether nothing may be changed. If so, `write` is put on the list: what would have been done, in one line without a
     /// full stop, such as `write reports/a.xml`. Asked after the grant was.
     pub(crate) fn instead(&self, write: impl FnOnce() -> String) -> bool {

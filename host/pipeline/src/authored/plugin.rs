@@ -159,18 +159,11 @@ fn origin(text: &Spanned<String>, found: &mut Vec<Diagnostic>) -> Option<SecretO
 
 /// Reads a `grants` block; `None` if it cannot be used.
 pub(super) fn grants(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Option<GrantsText> {
-    const LATER: [&str; 1] = ["git"];
     let node = &entry.value;
     let templated = templated(node, sources, found)?;
-    let later: Vec<&Entry> =
-        node.as_map().unwrap_or_default().iter().filter(|entry| LATER.contains(&&*entry.key)).collect();
-    found.extend(later.iter().map(|entry| not_yet(entry.key_span, &format!("a grant for `{}`", entry.key))));
-    let mut usable = later.is_empty();
+    let mut usable = true;
     let mut requested = None;
-    if let Some(mut block) = templated.literal() {
-        if let Value::Object(keys) = &mut block {
-            keys.retain(|key, _| !LATER.contains(&key.as_str()));
-        }
+    if let Some(block) = templated.literal() {
         match Requested::parse(&block) {
             Ok(rules) => requested = Some(rules),
             Err(errors) => {

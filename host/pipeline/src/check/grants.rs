@@ -266,8 +266,11 @@ fn unneeded(block: &Rules, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
             true | false => {}
         }
     }
-    if !rules.filesystem.is_empty() && !imports(Capability::Files) && !wasi("wasi:filesystem/") {
-        report("/filesystem", "files".to_owned(), "`runner:plugin/files` or `wasi:filesystem`");
+    // `docker` reads the context of a build and files of variables by this grant, and writes what it copies out.
+    let files = imports(Capability::Files) || imports(Capability::Docker) || wasi("wasi:filesystem/");
+    if !rules.filesystem.is_empty() && !files {
+        let imported = "`runner:plugin/files`, `runner:plugin/docker` or `wasi:filesystem`";
+        report("/filesystem", "files".to_owned(), imported);
     }
     if !rules.env.is_empty() && !wasi("wasi:cli/environment") {
         report("/env", "variables of the environment".to_owned(), "`wasi:cli/environment`");
@@ -407,7 +410,7 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
 fn single_rules(block: &Value) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for key in ["network", "env", "secrets", "command"] {
+    for key in ["network", "env", "secrets", "git", "command"] {
         for (index, rule) in list(block.get(key)).into_iter().enumerate() {
             rules.push((format!("/{key}/{index}"), json!({ key: [rule] })));
         }
@@ -416,6 +419,10 @@ fn single_rules(block: &Value) -> Vec<(String, Value)> {
         for (index, rule) in list(block.pointer(&format!("/filesystem/{key}"))).into_iter().enumerate() {
             rules.push((format!("/filesystem/{key}/{index}"), json!({ "filesystem": { key: [rule] } })));
         }
+    }
+    // Its keys only mean something together.
+    if let Some(docker) = block.get("docker") {
+        rules.push(("/docker".to_owned(), json!({ "docker": docker })));
     }
     rules
 }

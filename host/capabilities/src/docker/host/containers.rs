@@ -97,6 +97,10 @@ impl Context {
         &mut self,
         container: &Container,
     ) -> Result<ContainerFacts, Trouble> {
+        if container.is_pretended() {
+            self.pretended_too(Verb::ContainerInspect, container)?;
+            return Ok(self.pretended_container(container));
+        }
         let session = self.begin_with(Verb::ContainerInspect, container, DEFAULT_TIMEOUT).await?;
         let found = look(&session, &container.id).await?;
         // Somebody may have given it another name meanwhile.
@@ -107,6 +111,9 @@ impl Context {
     }
 
     pub(super) async fn start_container(&mut self, container: &Container) -> Result<(), Trouble> {
+        if self.rehearsed(Verb::ContainerStart, container, "start").await? {
+            return Ok(());
+        }
         let session = self.begin_with(Verb::ContainerStart, container, DEFAULT_TIMEOUT).await?;
         let asked = format!("start container `{}`", container.name);
         session.ask(&asked, session.docker.start_container(&container.id, None)).await
@@ -117,6 +124,9 @@ impl Context {
         container: &Container,
         grace: Option<u32>,
     ) -> Result<bool, Trouble> {
+        if self.rehearsed(Verb::ContainerStop, container, "stop").await? {
+            return Ok(false);
+        }
         let mut session = self.begin_with(Verb::ContainerStop, container, DEFAULT_TIMEOUT).await?;
         let before = look(&session, &container.id).await?;
         let state = before.state.unwrap_or_default();
@@ -151,6 +161,14 @@ impl Context {
         named("container", name)?;
         let mut wanted = Wanted::container(Verb::ContainerRename, &container.name);
         wanted.containers.push(name.to_owned());
+        if self.ledger.is_rehearsal() {
+            let session = self.begin(&wanted, DEFAULT_TIMEOUT).await?;
+            if !container.is_pretended() {
+                self.still_ours(&session, container).await?;
+            }
+            self.ledger.instead(|| format!("rename container `{}` to `{name}`", container.name));
+            return Ok(());
+        }
         let session = self.begin(&wanted, DEFAULT_TIMEOUT).await?;
         self.still_ours(&session, container).await?;
         let asked = format!("rename container `{}`", container.name);
@@ -163,6 +181,9 @@ impl Context {
         container: &Container,
         force: bool,
     ) -> Result<(), Trouble> {
+        if self.rehearsed(Verb::ContainerRemove, container, "remove").await? {
+            return Ok(());
+        }
         let session = self.begin_with(Verb::ContainerRemove, container, DEFAULT_TIMEOUT).await?;
         let options = RemoveContainerOptionsBuilder::new().v(true).force(force).build();
         let asked = format!("remove container `{}`", container.name);
@@ -174,6 +195,9 @@ impl Context {
         container: &Container,
         timeout_ms: Option<u32>,
     ) -> Result<i64, Trouble> {
+        if container.is_pretended() {
+            return self.pretended_too(Verb::ContainerWait, container).map(|()| 0);
+        }
         let session = self.begin_with(Verb::ContainerWait, container, self.docker_time(timeout_ms)).await?;
         end_of(&session, container).await
     }

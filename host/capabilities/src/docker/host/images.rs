@@ -15,7 +15,7 @@ use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{DEFAULT_TIMEOUT, create::masked};
+use super::{DEFAULT_TIMEOUT, create::masked, rehearse::pretended_image_id};
 use crate::{
     docker::{
         ImagePattern, Reference,
@@ -62,6 +62,9 @@ impl Context {
             return Ok(self.shown(found));
         }
         let asked = format!("get image `{image}`");
+        if self.ledger.instead(|| asked.clone()) {
+            return Ok(self.pretended_image(image.to_string()));
+        }
         let whole = image.to_string();
         let which =
             image.tag().or_else(|| whole.split_once('@').map(|(_, digest)| digest)).unwrap_or("latest");
@@ -98,6 +101,9 @@ impl Context {
         let (header, secret) = self.login(&image, login)?;
         let session = engine.session_with(deadline, header).await?;
         let asked = format!("send image `{image}`");
+        if self.ledger.instead(|| asked.clone()) {
+            return Ok(format!("{}@{}", image.name(), pretended_image_id()));
+        }
         let options = PushImageOptionsBuilder::new().tag(tag).build();
         let stream = session.docker.push_image(image.name(), Some(options), None);
         let ledger = std::sync::Arc::clone(&self.ledger);
@@ -134,6 +140,9 @@ impl Context {
         }
         let options = TagImageOptionsBuilder::new().repo(name.name()).tag(tag).build();
         let asked = format!("give image `{image}` the name `{name}`");
+        if self.ledger.instead(|| asked.clone()) {
+            return Ok(());
+        }
         session.ask(&asked, session.docker.tag_image(&image.to_string(), Some(options))).await
     }
 
@@ -151,6 +160,9 @@ impl Context {
         if found.repo_tags.as_ref().is_none_or(|tags| tags.len() < 2) && in_use(&session).await?.contains(&id)
         {
             return Err(Trouble::Conflict(format!("a container uses the image `{image}`")));
+        }
+        if self.ledger.instead(|| format!("take the name `{image}` from its image")) {
+            return Ok(());
         }
         remove(&session, &image.to_string()).await
     }
@@ -183,7 +195,9 @@ impl Context {
             if !self.may_prune(&image, &tags, pattern.as_ref()) {
                 continue;
             }
-            if take_away(&session, &image.id, &tags).await? {
+            let rehearsed =
+                self.ledger.instead(|| format!("remove image `{}` ({})", image.id, tags.join(", ")));
+            if rehearsed || take_away(&session, &image.id, &tags).await? {
                 let size = u64::try_from(image.size).unwrap_or(0);
                 gone.push(Pruned { id: image.id, tags, size });
             }

@@ -10,7 +10,12 @@ use futures::StreamExt as _;
 use hyper::Method;
 use serde_json::json;
 
-use super::{Container, DEFAULT_TIMEOUT, containers::checked_id, logs::lines_of};
+use super::{
+    Container, DEFAULT_TIMEOUT,
+    containers::checked_id,
+    logs::lines_of,
+    rehearse::{nothing_used, went_well},
+};
 use crate::{
     docker::{
         engine::Trouble,
@@ -31,6 +36,9 @@ const NOTICED: Duration = Duration::from_millis(20);
 
 impl Context {
     pub(super) async fn usage_of(&mut self, container: &Container) -> Result<Usage, Trouble> {
+        if container.is_pretended() {
+            return self.pretended_too(Verb::ContainerStats, container).map(|()| nothing_used());
+        }
         let session = self.begin_with(Verb::ContainerStats, container, DEFAULT_TIMEOUT).await?;
         let asked = format!("measure container `{}`", container.name);
         // The engine measures twice, about a second apart.
@@ -55,6 +63,10 @@ impl Context {
             env.set(&pair.name, pair.value.clone())?;
         }
         let time = spec.timeout_ms.map_or(EXEC_TIMEOUT, |ms| self.docker_time(Some(ms)));
+        let doing = format!("run {:?} in", spec.command);
+        if self.rehearsed(Verb::ContainerExec, container, &doing).await? {
+            return Ok(went_well());
+        }
         let session = self.begin_with(Verb::ContainerExec, container, time).await?;
         let asked = format!("run a command in container `{}`", container.name);
         let config = ExecConfig {

@@ -8,6 +8,7 @@ use tokio::time::timeout_at;
 use super::{
     Container, DEFAULT_TIMEOUT,
     containers::{end_of, look},
+    rehearse::no_output,
 };
 use crate::{
     docker::{
@@ -32,6 +33,9 @@ impl Context {
         container: &Container,
         range: LogRange,
     ) -> Result<Output, Trouble> {
+        if container.is_pretended() {
+            return self.pretended_too(Verb::ContainerLogs, container).map(|()| no_output());
+        }
         let session = self.begin_with(Verb::ContainerLogs, container, DEFAULT_TIMEOUT).await?;
         let mut tail = Tail::new(self.room(range.max_bytes));
         let last = range.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
@@ -50,6 +54,9 @@ impl Context {
         let time = self.docker_time(timeout_ms);
         let mut wanted = Wanted::container(Verb::ContainerLogs, &container.name);
         wanted.verbs.push(Verb::ContainerWait);
+        if container.is_pretended() {
+            return self.permit(&wanted).map(|_| 0);
+        }
         let session = self.begin(&wanted, time).await?;
         self.still_ours(&session, container).await?;
         let ledger = std::sync::Arc::clone(&self.ledger);

@@ -8,6 +8,7 @@ mod images;
 mod inside;
 mod logs;
 mod networks;
+mod rehearse;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

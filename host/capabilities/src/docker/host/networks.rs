@@ -26,6 +26,9 @@ impl Context {
         if look(&session, name).await?.is_some() {
             return Err(Trouble::Conflict(format!("network with name {name} already exists")));
         }
+        if self.ledger.instead(|| format!("create network `{name}`")) {
+            return Ok(());
+        }
         let request = NetworkCreateRequest {
             name: name.to_owned(),
             driver: Some("bridge".to_owned()),
@@ -45,6 +48,9 @@ impl Context {
         let Some(id) = found.id.filter(|_| !self.is_anothers(Family::Network, name, &labels)) else {
             return Ok(false);
         };
+        if self.ledger.instead(|| format!("remove network `{name}`")) {
+            return Ok(true);
+        }
         match session.ask(&format!("remove network `{name}`"), session.docker.remove_network(&id)).await {
             Ok(()) => Ok(true),
             Err(Trouble::NotFound(_)) => Ok(false),

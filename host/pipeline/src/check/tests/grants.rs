@@ -64,6 +64,13 @@ fn nothing_written_down_is_a_decision() {
     assert_snapshot!(plugin(&[Capability::Http, Capability::Tcp, Capability::Files], text).check(), @"");
 }
 
+/// What is built is read by this grant, and what is copied out is written by it.
+#[test]
+fn a_plugin_for_docker_can_use_files() {
+    let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      docker: { verbs: [image.build], images: ['a:*'] }\n      filesystem: { read: [docker/] }\nsteps: { a: { uses: p } }\n";
+    assert_snapshot!(plugin(&[Capability::Docker], text).check(), @"");
+}
+
 #[test]
 fn a_grant_that_nothing_can_use_is_refused() {
     let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      network: ['GET https://x.org/*', 'tcp://redis:6379']\n      filesystem: { read: [a.txt] }\n      env: [LANG]\n      secrets: [s, { name: s, reveal: true }]\nsecrets: { s: { from: 'env:S', allow: [p] } }\nsteps: { a: { uses: p, secrets: [s] } }\n";
@@ -78,7 +85,7 @@ fn a_grant_that_nothing_can_use_is_refused() {
       help: remove the grant
     unused-grant p.yaml:8:19: `some-gate` can never use files
       at `{ read: [a.txt] }`
-      note: the component does not import `runner:plugin/files` or `wasi:filesystem` (read from the component itself)
+      note: the component does not import `runner:plugin/files`, `runner:plugin/docker` or `wasi:filesystem` (read from the component itself)
       help: remove the grant
     unused-grant p.yaml:9:12: `some-gate` can never use variables of the environment
       at `[LANG]`
@@ -243,6 +250,24 @@ fn a_command_grant_is_held_against_the_policy_and_against_what_is_imported() {
       at `[{ program: helm }]`
       note: the component does not import `runner:plugin/command` (read from the component itself)
       help: remove the grant
+    exit 7
+    ");
+}
+
+#[test]
+fn git_and_docker_grants_are_held_against_the_policy() {
+    let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { git: [refs, { repository: ., verbs: [tag], refs: ['refs/tags/*'] }], docker: { verbs: [container.inspect], containers: ['*'] } } }\nsteps: { a: { uses: p } }\n";
+    let imports = [Capability::Git, Capability::Docker];
+    let policy = json!({ "version": 1, "grants": { "git": ["refs"], "docker": { "verbs": ["container.inspect"], "containers": ["web-*"] } } });
+    assert_snapshot!(plugin(&imports, text).policy(policy).check(), @"
+    policy p.yaml:4:53: git: `tag` in `.`, as far as this goes: the operator's policy does not allow it
+      at `{ repository: ., verbs: [tag], refs: ['refs/tags/*'] }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
+    policy p.yaml:4:118: containers `*`: the operator's policy does not allow it
+      at `{ verbs: [container.inspect], containers: ['*'] }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
     exit 7
     ");
 }
