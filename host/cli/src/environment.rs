@@ -60,7 +60,8 @@ impl Environment {
     pub(crate) fn docker(&self) -> Result<DockerHost, CommandError> {
         let named = |name: &str| self.variables.get(name).filter(|value| !value.is_empty());
         let Some(text) = named("DOCKER_HOST") else { return Ok(DockerHost::default()) };
-        let host: DockerHost = text.parse().map_err(|error: DockerHostError| CommandError::DockerHost(error.to_string()))?;
+        let host: DockerHost =
+            text.parse().map_err(|error: DockerHostError| CommandError::DockerHost(error.to_string()))?;
         let DockerHost::Tcp { host, port, tls: None } = host else { return Ok(host) };
         let tls = match (named("DOCKER_TLS_VERIFY"), named("DOCKER_CERT_PATH")) {
             (None, _) => None,

@@ -75,9 +75,7 @@ impl CommandError {
             | Self::Reports { .. }
             | Self::NoRun(_)
             | Self::NoStep { .. }
-            | Self::DockerHost(_) => {
-                ExitCode::Usage
-            }
+            | Self::DockerHost(_) => ExitCode::Usage,
             Self::Pipeline(problems) => problems.exit(),
             Self::NotAdmitted { .. } => ExitCode::GrantRefused,
             Self::Secret { .. } => ExitCode::Environment,
@@ -170,7 +168,8 @@ impl CommandError {
                 )
             }
             Self::DockerHost(_) => {
-                "set `DOCKER_HOST` to the address of a Docker Engine, or unset it for this machine's own".to_owned()
+                "set `DOCKER_HOST` to the address of a Docker Engine, or unset it for this machine's own"
+                    .to_owned()
             }
             Self::Secret { name, .. } => format!("set it, or change `secrets.{name}.from` in the pipeline"),
             Self::SecretExposed { name, .. } => format!(

@@ -11,8 +11,8 @@ use crate::host::{
     Problem,
     bindings::runner::plugin::{
         docker::{
-            self, BuildResult, BuildSpec, ContainerFacts, ContainerSpec, DockerError, EngineFacts, ExecResult,
-            ExecSpec, ImageFacts, LogRange, Login, Output, PruneSpec, Pruned, Usage,
+            self, BuildResult, BuildSpec, ContainerFacts, ContainerSpec, DockerError, EngineFacts,
+            ExecResult, ExecSpec, ImageFacts, LogRange, Login, Output, PruneSpec, Pruned, Usage,
         },
         types::HostError,
     },

@@ -94,7 +94,9 @@ fn ports(network: &NetworkSettings) -> Vec<Published> {
     for (inside, bindings) in network.ports.iter().flatten() {
         let Some(inside) = inside.strip_suffix("/tcp").and_then(|port| port.parse().ok()) else { continue };
         for binding in bindings.iter().flatten() {
-            let Some(outside) = binding.host_port.as_ref().and_then(|port| port.parse().ok()) else { continue };
+            let Some(outside) = binding.host_port.as_ref().and_then(|port| port.parse().ok()) else {
+                continue;
+            };
             let address = binding.host_ip.clone().unwrap_or_default();
             published.push(Published { inside, address, outside });
         }

@@ -154,7 +154,13 @@ impl Wanted {
         };
         let quoted = |items: &mut dyn Iterator<Item = String>| items.map(|item| quoted(&item)).collect();
         let roots = |write: bool| {
-            quoted(&mut self.mounts.iter().filter(|(_, writes)| *writes == write).map(|(path, _)| path.to_string()))
+            quoted(
+                &mut self
+                    .mounts
+                    .iter()
+                    .filter(|(_, writes)| *writes == write)
+                    .map(|(path, _)| path.to_string()),
+            )
         };
         let mounts: Vec<String> =
             [list("read", roots(false)), list("write", roots(true))].into_iter().flatten().collect();
@@ -174,7 +180,8 @@ impl Wanted {
 /// As it is written into YAML.
 fn quoted(text: &str) -> String {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "._/-".contains(sign);
-    if text.chars().all(plain) && text.starts_with(|sign: char| sign.is_ascii_alphabetic() || "./".contains(sign))
+    if text.chars().all(plain)
+        && text.starts_with(|sign: char| sign.is_ascii_alphabetic() || "./".contains(sign))
     {
         text.to_owned()
     } else {
@@ -226,11 +233,14 @@ impl DockerGrant {
             if given && !used {
                 let what = format!("no verb of this grant needs `{key}`");
                 errors.push(
-                    GrantError::new(format!("/{key}"), what).help(format!("remove it, or add {by} to `verbs`")),
+                    GrantError::new(format!("/{key}"), what)
+                        .help(format!("remove it, or add {by} to `verbs`")),
                 );
             } else if needed && !given {
                 let what = format!("a verb of this grant needs `{key}`, and there is none");
-                errors.push(GrantError::new("/verbs", what).help(format!("say what it may be done to: {EXAMPLE}")));
+                errors.push(
+                    GrantError::new("/verbs", what).help(format!("say what it may be done to: {EXAMPLE}")),
+                );
             }
         };
         let (containers, images, networks) =
@@ -244,7 +254,8 @@ impl DockerGrant {
         let sockets = [("read", &self.mounts.read), ("write", &self.mounts.write)];
         for (key, roots) in sockets {
             for (index, root) in roots.iter().enumerate() {
-                if root.path().reach(None) == Reach::Socket && !self.allow.contains(&Privilege::DockerSocket) {
+                if root.path().reach(None) == Reach::Socket && !self.allow.contains(&Privilege::DockerSocket)
+                {
                     errors.push(
                         GrantError::new(
                             format!("/mounts/{key}/{index}"),
@@ -302,8 +313,11 @@ impl DockerGrant {
             for (path, write) in &wanted.mounts {
                 let read = self.mounts.read.iter().filter(|_| !write);
                 let rule = read.chain(&self.mounts.write).find(|root| path.is_within(root.path()));
-                let (key, roots) =
-                    if *write { ("mounts.write", &self.mounts.write) } else { ("mounts.read", &self.mounts.read) };
+                let (key, roots) = if *write {
+                    ("mounts.write", &self.mounts.write)
+                } else {
+                    ("mounts.read", &self.mounts.read)
+                };
                 used(RuleKind::DockerMount, text(rule), &|| none(key, path, roots))?;
             }
             for privilege in &wanted.privileges {
@@ -320,7 +334,8 @@ impl DockerGrant {
 
     /// The first verb on containers, for calls that any of them allows.
     pub(crate) fn any_verb(&self, family: Family) -> Option<Verb> {
-        let of_family = |verb: &&Verb| verb.family() == family && self.verbs.iter().any(|rule| rule.covers(**verb));
+        let of_family =
+            |verb: &&Verb| verb.family() == family && self.verbs.iter().any(|rule| rule.covers(**verb));
         Verb::ALL.iter().find(of_family).copied()
     }
 
@@ -352,7 +367,8 @@ impl DockerGrant {
         let mut found = Vec::new();
         let mut outside = |pointer: String, what: String| found.push(GrantError::new(pointer, what));
         for (index, rule) in narrower.verbs.iter().enumerate() {
-            let all = |verb: &&Verb| rule.covers(**verb) && !self.verbs.iter().any(|wide| wide.covers(**verb));
+            let all =
+                |verb: &&Verb| rule.covers(**verb) && !self.verbs.iter().any(|wide| wide.covers(**verb));
             if Verb::ALL.iter().any(|verb| all(&verb)) {
                 outside(format!("/verbs/{index}"), format!("the Docker verb `{rule}`"));
             }

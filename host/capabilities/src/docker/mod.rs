@@ -15,21 +15,21 @@
 mod denied;
 #[cfg(feature = "host")]
 mod engine;
+#[cfg(feature = "host")]
+mod facts;
 mod grant;
 #[cfg(feature = "host")]
 mod host;
-mod mount;
-#[cfg(feature = "host")]
-mod facts;
 #[cfg(feature = "host")]
 mod ignore;
+mod mount;
 #[cfg(feature = "host")]
 mod output;
-#[cfg(feature = "host")]
-mod spec;
 mod port;
 mod privilege;
 mod reference;
+#[cfg(feature = "host")]
+mod spec;
 #[cfg(test)]
 mod tests;
 mod verb;
@@ -49,7 +49,7 @@ pub use verb::{Family, Verb, VerbRule};
 fn similar<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let nearest = known.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min();
     match nearest {
-        Some((distance, name)) if distance <= (wrong.chars().count() / 3).max(1) => {
+        Some((distance, name)) if distance <= (wrong.chars().count() / 5).max(1) => {
             format!("; did you mean `{name}`?")
         }
         Some(_) | None => String::new(),

@@ -69,7 +69,11 @@ impl Lines {
     }
 
     /// Takes `bytes`, and gives every line that they end to `each`.
-    pub(super) fn take(&mut self, mut bytes: &[u8], each: &mut dyn FnMut(OutputLine)) -> Result<(), Unframed> {
+    pub(super) fn take(
+        &mut self,
+        mut bytes: &[u8],
+        each: &mut dyn FnMut(OutputLine),
+    ) -> Result<(), Unframed> {
         while !bytes.is_empty() {
             match &mut self.framing {
                 Framing::Raw => {

@@ -188,10 +188,15 @@ impl FromStr for ImagePattern {
             What::Pinned { name: familiar(name).to_owned(), digest: digest.to_owned() }
         } else {
             let (name, Some(tag)) = split_tag(text) else {
-                return wrong(&format!("it says no tag; write `{0}:latest`, or `{0}:*` for all tags", shown(text)));
+                return wrong(&format!(
+                    "it says no tag; write `{0}:latest`, or `{0}:*` for all tags",
+                    shown(text)
+                ));
             };
             if !is_tag(&tag.replace('*', "x")) {
-                return wrong("a tag has up to 128 letters, digits, `_`, `.` and `-`, and `*` for any of them");
+                return wrong(
+                    "a tag has up to 128 letters, digits, `_`, `.` and `-`, and `*` for any of them",
+                );
             }
             What::Named { name: familiar(name).to_owned(), tag: tag.to_owned() }
         };
@@ -246,7 +251,8 @@ fn split_tag(text: &str) -> (&str, Option<&str>) {
 
 /// The spelling that `docker` shows.
 fn familiar(name: &str) -> &str {
-    let name = name.strip_prefix("index.docker.io/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);
+    let name =
+        name.strip_prefix("index.docker.io/").or_else(|| name.strip_prefix("docker.io/")).unwrap_or(name);
     name.strip_prefix("library/").unwrap_or(name)
 }
 

@@ -76,7 +76,9 @@ pub(super) fn named(what: &str, name: &str) -> Result<(), Trouble> {
         return Ok(());
     }
     let shown: String = name.chars().take(200).flat_map(char::escape_debug).collect();
-    Err(Trouble::invalid(format!("`{shown}` cannot be the name of a {what}: letters, digits, `_`, `.` and `-`")))
+    Err(Trouble::invalid(format!(
+        "`{shown}` cannot be the name of a {what}: letters, digits, `_`, `.` and `-`"
+    )))
 }
 
 fn port(port: &Port) -> Result<(u16, SocketAddr), Trouble> {
@@ -114,7 +116,9 @@ impl Env {
     pub(super) fn set(&mut self, name: &str, value: String) -> Result<(), Trouble> {
         if name.is_empty() || name.contains(['=', '\0', '\n']) || value.contains('\0') {
             let shown: String = name.chars().take(200).flat_map(char::escape_debug).collect();
-            return Err(Trouble::invalid(format!("`{shown}` cannot be a variable: a name has no `=`, nothing has a NUL")));
+            return Err(Trouble::invalid(format!(
+                "`{shown}` cannot be a variable: a name has no `=`, nothing has a NUL"
+            )));
         }
         match self.0.iter_mut().find(|(earlier, _)| earlier == name) {
             Some((_, earlier)) => *earlier = value,
@@ -177,7 +181,10 @@ pub(super) fn create_body(
         image: Some(image.to_owned()),
         cmd: some(spec.command.clone()),
         // An empty list would mean the image's own; one empty word takes it away.
-        entrypoint: spec.entrypoint.clone().map(|list| if list.is_empty() { vec![String::new()] } else { list }),
+        entrypoint: spec
+            .entrypoint
+            .clone()
+            .map(|list| if list.is_empty() { vec![String::new()] } else { list }),
         env: env.into_list(),
         labels: Some(labels),
         exposed_ports: some(exposed),
@@ -294,7 +301,8 @@ fn health(command: &HealthCommand) -> Result<HealthConfig, Trouble> {
 /// A path inside of a container.
 pub(super) fn inside(path: &str) -> Result<(), Trouble> {
     let names = path.strip_prefix('/').unwrap_or_default();
-    let plain = !names.contains(['\0', ':', ',']) && names.split('/').all(|name| !matches!(name, "" | "." | ".."));
+    let plain =
+        !names.contains(['\0', ':', ',']) && names.split('/').all(|name| !matches!(name, "" | "." | ".."));
     if plain {
         return Ok(());
     }

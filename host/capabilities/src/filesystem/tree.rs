@@ -184,7 +184,12 @@ impl Tree {
     }
 
     /// Where `path` leads; granted both as written and as it is.
-    pub(super) fn real_path(&self, grant: &FilesystemGrant, access: Access, path: &str) -> Result<PathBuf, Problem> {
+    pub(super) fn real_path(
+        &self,
+        grant: &FilesystemGrant,
+        access: Access,
+        path: &str,
+    ) -> Result<PathBuf, Problem> {
         grant.covers(access, path)?;
         let real = self.resolve(path, Path::new(if path.is_empty() { "." } else { path }))?;
         covers_real(grant, access, path, &real)?;
@@ -220,7 +225,12 @@ impl Tree {
     }
 }
 
-pub(super) fn covers_real(grant: &FilesystemGrant, access: Access, path: &str, real: &Path) -> Result<(), Problem> {
+pub(super) fn covers_real(
+    grant: &FilesystemGrant,
+    access: Access,
+    path: &str,
+    real: &Path,
+) -> Result<(), Problem> {
     let text = real
         .to_str()
         .ok_or_else(|| Problem::Invalid(format!("`{path}` leads to a name that is not text")))?;
@@ -279,11 +289,7 @@ fn facts_at(parent: &OwnedFd, name: &Path) -> io::Result<Facts> {
 }
 
 /// Writes a temporary file beside `name` and renames it over.
-fn replace(
-    parent: &OwnedFd,
-    name: &Path,
-    fill: impl FnOnce(&mut File) -> io::Result<()>,
-) -> io::Result<()> {
+fn replace(parent: &OwnedFd, name: &Path, fill: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let mode = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {

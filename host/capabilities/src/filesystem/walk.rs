@@ -91,9 +91,9 @@ impl Tree {
                     let target = readlinkat(&*directory, name.as_str(), Vec::new())
                         .map_err(|error| problem(&shown, &error.into()))?;
                     let target = target.into_string();
-                    FoundKind::Link(
-                        target.map_err(|_| Problem::Invalid(format!("`{shown}` leads to a name that is not text")))?,
-                    )
+                    FoundKind::Link(target.map_err(|_| {
+                        Problem::Invalid(format!("`{shown}` leads to a name that is not text"))
+                    })?)
                 }
                 FileType::Fifo
                 | FileType::Socket
@@ -105,7 +105,12 @@ impl Tree {
                 let text = real.join(&below);
                 covers_real(grant, Access::Read, &shown, &text)?;
                 let modified = u64::try_from(stat.st_mtime).unwrap_or(0);
-                found.push(Found { path: below.clone(), kind: what.clone(), mode: stat.st_mode & 0o7777, modified });
+                found.push(Found {
+                    path: below.clone(),
+                    kind: what.clone(),
+                    mode: stat.st_mode & 0o7777,
+                    modified,
+                });
                 if found.len() > MAX_FOUND {
                     let what = format!("`{start}` has more than {MAX_FOUND} files");
                     return Err(Problem::BudgetExceeded(what));
@@ -127,7 +132,8 @@ impl Tree {
         let (parent, name) = self.parent(&real).map_err(|error| problem(path, &error))?;
         let name = name.ok_or_else(|| Problem::Invalid(format!("`{path}` is a directory")))?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = openat(&parent, &name, flags, Mode::empty()).map_err(|error| problem(path, &error.into()))?;
+        let file =
+            openat(&parent, &name, flags, Mode::empty()).map_err(|error| problem(path, &error.into()))?;
         let file = File::from(file);
         if file.metadata().is_ok_and(|facts| facts.is_file()) {
             Ok(file)

@@ -7,7 +7,8 @@ use wasmtime::component::ResourceTable;
 
 use super::{Booking, Ledger, Problem, bindings::runner::plugin::types::HostError, wasi::Wasi};
 use crate::{
-    GrantSet, Limits, clock::Time, docker::Engine, env::Variables, filesystem::Tree, network::Dialer, secrets::SecretBytes,
+    GrantSet, Limits, clock::Time, docker::Engine, env::Variables, filesystem::Tree, network::Dialer,
+    secrets::SecretBytes,
 };
 
 /// Most things a guest may hold at once: files, streams, connections, secrets. Most of them are a file of the process, which
@@ -73,8 +74,19 @@ impl Context {
     /// A context for one call. WASI is added by [`Context::with_wasi`] for components that want it.
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
-        let Surroundings { grants, limits, deadline, tree, secrets, dialer, time, ledger, env, docker, owner } =
-            surroundings;
+        let Surroundings {
+            grants,
+            limits,
+            deadline,
+            tree,
+            secrets,
+            dialer,
+            time,
+            ledger,
+            env,
+            docker,
+            owner,
+        } = surroundings;
         let mut table = ResourceTable::new();
         table.set_max_capacity(MAX_RESOURCES);
         Self {

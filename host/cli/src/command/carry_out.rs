@@ -54,7 +54,10 @@ pub(crate) fn load(
         env: environment.variables.clone(),
         secrets,
         docker: if needs_engine(plan) { environment.docker()? } else { DockerHost::default() },
-        state: Some(absolute(state_dir).map_err(|source| CommandError::Read { path: state_dir.to_owned(), source })?),
+        state: Some(
+            absolute(state_dir)
+                .map_err(|source| CommandError::Read { path: state_dir.to_owned(), source })?,
+        ),
     };
     let described = |(alias, error): (PluginAlias, LoadError)| (alias, error.to_string(), Some(error.help()));
     let loaded = session

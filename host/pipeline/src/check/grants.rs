@@ -258,8 +258,11 @@ pub(crate) fn refused_by_policy(rules: &Requested, grants: &GrantsText, policy: 
     }
     let block = serde_json::to_value(rules).unwrap_or(Value::Null);
     let mut refused = Vec::new();
-    for (pointer, alone) in single_rules(&block) {
-        let Ok(alone) = Requested::parse(&alone) else { continue };
+    let single = single_rules(&block).into_iter().filter_map(|(pointer, alone)| {
+        // What has been read once is read again.
+        Some((pointer, Requested::parse(&alone).ok()?))
+    });
+    for (pointer, alone) in single.chain(whole_blocks(rules)) {
         let span = grants.node.at(&pointer).node.span;
         for refusal in admit(alone, policy).err().unwrap_or_default() {
             refused.push(
@@ -272,6 +275,16 @@ pub(crate) fn refused_by_policy(rules: &Requested, grants: &GrantsText, policy: 
         }
     }
     refused
+}
+
+/// The capabilities whose lists belong together, each alone: a verb without its names says nothing.
+fn whole_blocks(rules: &Requested) -> impl Iterator<Item = (String, Requested)> {
+    let docker = Requested { docker: rules.docker.clone(), ..Requested::default() };
+    let git = Requested { git: rules.git.clone(), ..Requested::default() };
+    let command = Requested { command: rules.command.clone(), ..Requested::default() };
+    [("/docker", docker), ("/git", git), ("/command", command)]
+        .into_iter()
+        .map(|(pointer, alone)| (pointer.to_owned(), alone))
 }
 
 /// Each rule of a block as a block of its own, with its pointer.

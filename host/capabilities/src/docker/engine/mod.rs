@@ -9,10 +9,7 @@
 mod trouble;
 mod wire;
 
-use std::{
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{path::PathBuf, sync::Arc};
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker, body_full, errors::Error};
 use bytes::Bytes;
@@ -101,7 +98,10 @@ impl Engine {
             DockerHost::Ssh(_) => false,
             DockerHost::Tcp { host, .. } => {
                 host == "localhost"
-                    || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+                    || host
+                        .trim_matches(['[', ']'])
+                        .parse::<std::net::IpAddr>()
+                        .is_ok_and(|ip| ip.is_loopback())
             }
         }
     }
@@ -131,9 +131,13 @@ impl Engine {
             let wire = Arc::clone(&sending);
             async move { wire.send(request).await }
         };
-        let docker =
-            Docker::connect_with_custom_transport(transport, Some("http://docker"), NO_TIMEOUT, API_DEFAULT_VERSION)
-                .map_err(|error| trouble::trouble(&self.host, "prepare a call", error))?;
+        let docker = Docker::connect_with_custom_transport(
+            transport,
+            Some("http://docker"),
+            NO_TIMEOUT,
+            API_DEFAULT_VERSION,
+        )
+        .map_err(|error| trouble::trouble(&self.host, "prepare a call", error))?;
         let docker = match login {
             // `bollard` writes it in another alphabet than engines read.
             Some(login) => docker.with_request_modifier(move |mut request| {
@@ -154,14 +158,17 @@ impl Session {
     async fn introduce(&self) -> Result<Facts, Trouble> {
         let version = self.ask("say its version", self.docker.version()).await?;
         let (host, ours) = (&self.engine.host, API_DEFAULT_VERSION);
-        let unusable = |why: String| Trouble::Host(Problem::Unavailable(format!("{host}: {why}; nothing was done")));
+        let unusable =
+            |why: String| Trouble::Host(Problem::Unavailable(format!("{host}: {why}; nothing was done")));
         let number = |text: Option<&str>| {
             let (major, minor) = text?.split_once('.')?;
             Some((major.parse::<usize>().ok()?, minor.parse::<usize>().ok()?))
         };
         let named = version.version.unwrap_or_default();
         let Some(theirs) = number(version.api_version.as_deref()) else {
-            return Err(unusable("what answers is no Docker Engine: it does not say which API it speaks".to_owned()));
+            return Err(unusable(
+                "what answers is no Docker Engine: it does not say which API it speaks".to_owned(),
+            ));
         };
         if theirs < OLDEST_API {
             return Err(unusable(format!(
@@ -226,7 +233,8 @@ impl Session {
     ) -> Result<Incoming, Trouble> {
         let bytes = body.map_or_else(Bytes::new, |body| Bytes::from(body.to_string()));
         let request = Request::builder().method(method).uri(path);
-        let request = if body.is_some() { request.header("content-type", "application/json") } else { request };
+        let request =
+            if body.is_some() { request.header("content-type", "application/json") } else { request };
         let request = request.body(body_full(bytes)).map_err(|error| self.trouble(asked, error.into()))?;
         let response: Response<Incoming> = self.ask(asked, self.wire.send(request)).await?;
         let status = response.status();

@@ -88,6 +88,7 @@ impl From<Unreachable> for Error {
 }
 
 /// What `error` means for the call that `asked` names (`start container \`web\``).
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever else `bollard` reports, no answer came")]
 pub(super) fn trouble(host: &DockerHost, asked: &str, error: Error) -> Trouble {
     match error {
         Error::DockerResponseServerError { status_code, message } => of_status(status_code, message),
@@ -107,7 +108,8 @@ pub(super) fn trouble(host: &DockerHost, asked: &str, error: Error) -> Trouble {
 
 /// What an answer with this status means.
 pub(super) fn of_status(status: u16, message: String) -> Trouble {
-    let text = if message.is_empty() { format!("status {status} without a word") } else { shortened(&message) };
+    let text =
+        if message.is_empty() { format!("status {status} without a word") } else { shortened(&message) };
     match status {
         404 => Trouble::NotFound(text),
         409 => Trouble::Conflict(text),

@@ -145,16 +145,19 @@ impl Wire {
 
     fn no_socket(&self, error: &io::Error) -> Unreachable {
         let host = &self.host;
-        Unreachable(match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => format!(
+        let kind = error.kind();
+        if kind == io::ErrorKind::NotFound || kind == io::ErrorKind::ConnectionRefused {
+            Unreachable(format!(
                 "{host}: no Docker Engine listens there; start it (`systemctl start docker`), or say in `DOCKER_HOST` where it is"
-            ),
-            io::ErrorKind::PermissionDenied => format!(
+            ))
+        } else if kind == io::ErrorKind::PermissionDenied {
+            Unreachable(format!(
                 "{host}: this user may not talk to the Docker Engine; add it to the group that owns the socket (`usermod -aG docker \
                  $USER`)"
-            ),
-            _ => format!("{host}: the Docker Engine cannot be reached: {error}"),
-        })
+            ))
+        } else {
+            self.silent(error)
+        }
     }
 
     fn silent(&self, error: &io::Error) -> Unreachable {
@@ -170,10 +173,10 @@ impl Wire {
         let config = self.certificates(files).map_err(|why| Unreachable(format!("{}: {why}", self.host)))?;
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| Unreachable(format!("{}: `{host}` is not the name of a server", self.host)))?;
-        let stream =
-            TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|error| {
-                Unreachable(format!("{}: connected, but TLS failed: {error}", self.host))
-            })?;
+        let stream = TlsConnector::from(Arc::new(config))
+            .connect(name, stream)
+            .await
+            .map_err(|error| Unreachable(format!("{}: connected, but TLS failed: {error}", self.host)))?;
         Ok(Box::new(stream))
     }
 
@@ -184,7 +187,9 @@ impl Wire {
         let ca = |error: &dyn std::fmt::Display| unreadable(&files.ca, error);
         let cert = |error: &dyn std::fmt::Display| unreadable(&files.cert, error);
         let mut roots = RootCertStore::empty();
-        for root in CertificateDer::pem_file_iter(self.directory.join(&files.ca)).map_err(|error| ca(&error))? {
+        for root in
+            CertificateDer::pem_file_iter(self.directory.join(&files.ca)).map_err(|error| ca(&error))?
+        {
             roots.add(root.map_err(|error| ca(&error))?).map_err(|error| ca(&error))?;
         }
         let chain = CertificateDer::pem_file_iter(self.directory.join(&files.cert))

@@ -48,7 +48,8 @@ const WAITING: usize = 4;
 impl Context {
     pub(super) async fn build(&mut self, spec: BuildSpec) -> Result<BuildResult, Trouble> {
         let mut wanted = Wanted::verb(Verb::ImageBuild);
-        wanted.images = spec.tags.iter().map(|tag| tag.parse().map_err(Trouble::invalid)).collect::<Result<_, _>>()?;
+        wanted.images =
+            spec.tags.iter().map(|tag| tag.parse().map_err(Trouble::invalid)).collect::<Result<_, _>>()?;
         if wanted.images.is_empty() {
             return Err(Trouble::invalid("an image is built for a name: `tags` is empty"));
         }
@@ -224,13 +225,7 @@ fn stream(
     })
 }
 
-fn pack(
-    tree: &Tree,
-    grants: &GrantSet,
-    start: &str,
-    found: &[Found],
-    pieces: &mut Pieces,
-) -> io::Result<()> {
+fn pack(tree: &Tree, grants: &GrantSet, start: &str, found: &[Found], pieces: &mut Pieces) -> io::Result<()> {
     let mut tar = tar::Builder::new(&mut *pieces);
     for one in found {
         let mut header = tar::Header::new_gnu();
@@ -336,7 +331,9 @@ async fn listen(
                     let log = log.kept.into();
                     return Ok(BuildResult::Broken(BuildProblem { message, log }));
                 }
-                trouble @ (Trouble::Host(_) | Trouble::NotFound(_) | Trouble::Conflict(_)) => return Err(trouble),
+                trouble @ (Trouble::Host(_) | Trouble::NotFound(_) | Trouble::Conflict(_)) => {
+                    return Err(trouble);
+                }
             },
             None => break,
         }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use bollard::{
     errors::Error,
-    models::ContainerInspectResponse,
+    models::{ContainerInspectResponse, ContainerStateStatusEnum},
     query_parameters::{
         ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
         StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
@@ -143,7 +143,11 @@ impl Context {
         }
     }
 
-    pub(super) async fn rename_container(&mut self, container: &Container, name: &str) -> Result<(), Trouble> {
+    pub(super) async fn rename_container(
+        &mut self,
+        container: &Container,
+        name: &str,
+    ) -> Result<(), Trouble> {
         named("container", name)?;
         let mut wanted = Wanted::container(Verb::ContainerRename, &container.name);
         wanted.containers.push(name.to_owned());
@@ -154,7 +158,11 @@ impl Context {
         session.ask(&asked, session.docker.rename_container(&container.id, options)).await
     }
 
-    pub(super) async fn remove_container(&mut self, container: &Container, force: bool) -> Result<(), Trouble> {
+    pub(super) async fn remove_container(
+        &mut self,
+        container: &Container,
+        force: bool,
+    ) -> Result<(), Trouble> {
         let session = self.begin_with(Verb::ContainerRemove, container, DEFAULT_TIMEOUT).await?;
         let options = RemoveContainerOptionsBuilder::new().v(true).force(force).build();
         let asked = format!("remove container `{}`", container.name);
@@ -166,8 +174,8 @@ impl Context {
         container: &Container,
         timeout_ms: Option<u32>,
     ) -> Result<i64, Trouble> {
-        let session =
-            self.begin_with(Verb::ContainerWait, container, self.docker_time(timeout_ms)).await?;
+        let session = self.begin_with(Verb::ContainerWait, container, self.docker_time(timeout_ms)).await?;
+        was_started(&session, container).await?;
         end_of(&session, container).await
     }
 
@@ -184,7 +192,11 @@ impl Context {
     }
 
     /// A handle stays with its container, whose name may not: what has got a name that no rule covers is out of reach.
-    pub(super) async fn still_ours(&mut self, session: &Session, container: &Container) -> Result<(), Trouble> {
+    pub(super) async fn still_ours(
+        &mut self,
+        session: &Session,
+        container: &Container,
+    ) -> Result<(), Trouble> {
         let found = look(session, &container.id).await?;
         if self.is_shown(&found) {
             Ok(())
@@ -241,6 +253,18 @@ pub(super) fn checked_id(id: String) -> Result<String, Trouble> {
         let what = "the engine gave a container an id that is none".to_owned();
         Err(Trouble::Host(Problem::Unavailable(what)))
     }
+}
+
+/// What was never started does not run either, and engines say of it that it ended well.
+pub(super) async fn was_started(session: &Session, container: &Container) -> Result<(), Trouble> {
+    let state = look(session, &container.id).await?.state.and_then(|state| state.status);
+    if state == Some(ContainerStateStatusEnum::CREATED) {
+        return Err(Trouble::Conflict(format!(
+            "container `{}` has not been started, so it cannot end",
+            container.name
+        )));
+    }
+    Ok(())
 }
 
 /// Waits until the container ends.

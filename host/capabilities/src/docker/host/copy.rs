@@ -63,7 +63,8 @@ impl Context {
         let session = engine.session(tokio::time::Instant::now() + time).await?;
         self.still_ours(&session, container).await?;
         let asked = format!("copy `{path}` out of container `{}`", container.name);
-        let query: String = form_urlencoded::Serializer::new(String::new()).append_pair("path", path).finish();
+        let query: String =
+            form_urlencoded::Serializer::new(String::new()).append_pair("path", path).finish();
         let archive = format!("/containers/{}/archive?{query}", container.id);
         let body = session.raw(&asked, Method::GET, &archive, None).await?;
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -78,7 +79,8 @@ impl Context {
             meter.sent(usize::try_from(copied.bytes).unwrap_or(usize::MAX));
         });
         for path in copied.left_out {
-            self.ledger.write(Level::Warn, &format!("`{path}` is not copied: it is neither a file nor a directory"));
+            self.ledger
+                .write(Level::Warn, &format!("`{path}` is not copied: it is neither a file nor a directory"));
         }
         Ok(copied.paths)
     }
@@ -121,7 +123,8 @@ fn unpack(
 ) -> Result<Copied, Problem> {
     let mut archive = tar::Archive::new(Arriving { receiver, piece: Bytes::new() });
     let mut copied = Copied { paths: Vec::new(), bytes: 0, left_out: Vec::new() };
-    let torn = |error: io::Error| Problem::Unavailable(format!("what the engine sent cannot be read: {error}"));
+    let torn =
+        |error: io::Error| Problem::Unavailable(format!("what the engine sent cannot be read: {error}"));
     for (index, entry) in archive.entries().map_err(torn)?.enumerate() {
         if index == MAX_ENTRIES {
             return Err(Problem::BudgetExceeded(format!("more than {MAX_ENTRIES} files to copy")));
@@ -129,22 +132,23 @@ fn unpack(
         let mut entry = entry.map_err(torn)?;
         let name = plain(&entry.path().map_err(torn)?)?;
         let path = joined(to, &name);
-        match entry.header().entry_type() {
-            tar::EntryType::Directory => tree.make_directories(grant, &path)?,
-            tar::EntryType::Regular => {
-                copied.bytes = copied.bytes.saturating_add(entry.size());
-                if copied.bytes > most {
-                    return Err(Problem::BudgetExceeded(format!(
-                        "more than {most} bytes to copy; what came before `{path}` is there"
-                    )));
-                }
-                if let Some((above, _)) = path.rsplit_once('/') {
-                    tree.make_directories(grant, above)?;
-                }
-                tree.write_with(grant, &path, |file| io::copy(&mut entry, file).map(drop))?;
-                copied.paths.push(path);
+        let kind = entry.header().entry_type();
+        if kind.is_dir() {
+            tree.make_directories(grant, &path)?;
+        } else if kind.is_file() {
+            copied.bytes = copied.bytes.saturating_add(entry.size());
+            if copied.bytes > most {
+                return Err(Problem::BudgetExceeded(format!(
+                    "more than {most} bytes to copy; what came before `{path}` is there"
+                )));
             }
-            _ => copied.left_out.push(path),
+            if let Some((above, _)) = path.rsplit_once('/') {
+                tree.make_directories(grant, above)?;
+            }
+            tree.write_with(grant, &path, |file| io::copy(&mut entry, file).map(drop))?;
+            copied.paths.push(path);
+        } else {
+            copied.left_out.push(path);
         }
     }
     copied.paths.sort();

@@ -46,7 +46,8 @@ impl Context {
         let mounts = self.judged(&engine, &wanted, &spec.mounts, &paths).await?;
         let (env, used) = self.variables(&spec).await?;
         let body = create_body(&spec, &image.to_string(), &asking, &mounts, env, labels)?;
-        let session = engine.session(self.deadline.min(tokio::time::Instant::now() + DEFAULT_TIMEOUT)).await?;
+        let session =
+            engine.session(self.deadline.min(tokio::time::Instant::now() + DEFAULT_TIMEOUT)).await?;
         if by_id {
             self.permit_id(&session, Verb::ContainerCreate, &image).await?;
         }
@@ -160,8 +161,9 @@ impl Context {
         let mut env = Env::default();
         for path in &spec.env_files {
             let bytes = self.granted_file(path, MAX_ENV_FILE).await?;
-            let text = String::from_utf8(bytes)
-                .map_err(|_| Trouble::invalid(format!("`{path}` is not text, so it is no file of variables")))?;
+            let text = String::from_utf8(bytes).map_err(|_| {
+                Trouble::invalid(format!("`{path}` is not text, so it is no file of variables"))
+            })?;
             env.file(path, &text)?;
         }
         for pair in &spec.env {
@@ -189,9 +191,15 @@ impl Context {
     }
 
     /// Whether some name of the image that `id` leads to is granted.
-    pub(super) async fn permit_id(&mut self, session: &Session, verb: Verb, id: &Reference) -> Result<(), Trouble> {
-        let found =
-            session.ask(&format!("look at image `{id}`"), session.docker.inspect_image(&id.to_string())).await?;
+    pub(super) async fn permit_id(
+        &mut self,
+        session: &Session,
+        verb: Verb,
+        id: &Reference,
+    ) -> Result<(), Trouble> {
+        let found = session
+            .ask(&format!("look at image `{id}`"), session.docker.inspect_image(&id.to_string()))
+            .await?;
         let names = found.repo_tags.into_iter().chain(found.repo_digests).flatten();
         let mut names = names.filter_map(|name| name.parse::<Reference>().ok());
         match names.find_map(|name| self.grants.rules().docker.covers(&Wanted::image(verb, &name)).ok()) {
@@ -252,7 +260,8 @@ async fn real(path: &Path) -> Result<PathBuf, Trouble> {
     let shown = path.display().to_string();
     let path = path.to_owned();
     let found = tokio::task::spawn_blocking(move || std::fs::canonicalize(path)).await;
-    let found = found.map_err(|_| Trouble::Host(Problem::Unavailable("the file system worker stopped".to_owned())))?;
+    let found = found
+        .map_err(|_| Trouble::Host(Problem::Unavailable("the file system worker stopped".to_owned())))?;
     found.map_err(|error| Trouble::invalid(format!("`{shown}` cannot be mounted: {error}")))
 }
 

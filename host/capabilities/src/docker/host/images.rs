@@ -63,7 +63,8 @@ impl Context {
         }
         let asked = format!("get image `{image}`");
         let whole = image.to_string();
-        let which = image.tag().or_else(|| whole.split_once('@').map(|(_, digest)| digest)).unwrap_or("latest");
+        let which =
+            image.tag().or_else(|| whole.split_once('@').map(|(_, digest)| digest)).unwrap_or("latest");
         let options = CreateImageOptionsBuilder::new().from_image(image.name()).tag(which).build();
         let stream = session.docker.create_image(Some(options), None, None);
         let ledger = std::sync::Arc::clone(&self.ledger);
@@ -88,7 +89,9 @@ impl Context {
     ) -> Result<String, Trouble> {
         let image = in_registry(reference)?;
         let Some(tag) = image.tag() else {
-            return Err(Trouble::invalid(format!("`{image}` names no tag, and a registry takes an image by one")));
+            return Err(Trouble::invalid(format!(
+                "`{image}` names no tag, and a registry takes an image by one"
+            )));
         };
         let engine = self.permit(&Wanted::image(Verb::ImagePush, &image))?;
         let deadline = Instant::now() + self.docker_time(timeout_ms);
@@ -111,7 +114,9 @@ impl Context {
         pushed.await.map_err(|trouble| trouble.map_text(|text| masked(text, &secret)))?;
         let digest = digest.map(|digest| format!("{}@{digest}", image.name()));
         digest.filter(|name| name.parse::<Reference>().is_ok()).ok_or_else(|| {
-            Trouble::Failed(format!("the engine has sent `{image}` and did not say under which digest it is known now"))
+            Trouble::Failed(format!(
+                "the engine has sent `{image}` and did not say under which digest it is known now"
+            ))
         })
     }
 
@@ -143,7 +148,8 @@ impl Context {
             return Err(Trouble::NotFound(format!("No such image: {image}")));
         };
         let id = found.id.unwrap_or_default();
-        if found.repo_tags.as_ref().is_none_or(|tags| tags.len() < 2) && in_use(&session).await?.contains(&id) {
+        if found.repo_tags.as_ref().is_none_or(|tags| tags.len() < 2) && in_use(&session).await?.contains(&id)
+        {
             return Err(Trouble::Conflict(format!("a container uses the image `{image}`")));
         }
         remove(&session, &image.to_string()).await
@@ -155,7 +161,9 @@ impl Context {
             keep.map(|one| one.map(|one| one.to_string())).collect::<Result<_, Trouble>>()?;
         let pattern = if spec.dangling {
             if !spec.pattern.is_empty() {
-                return Err(Trouble::invalid("with `dangling` only untagged images go, so a `pattern` says nothing"));
+                return Err(Trouble::invalid(
+                    "with `dangling` only untagged images go, so a `pattern` says nothing",
+                ));
             }
             None
         } else {
@@ -206,7 +214,12 @@ impl Context {
     }
 
     /// Begins a call on an image. For an id only the verb can be asked about; see [`Context::permit_id`].
-    async fn begin_image(&mut self, verb: Verb, image: &Reference, most: Duration) -> Result<Session, Trouble> {
+    async fn begin_image(
+        &mut self,
+        verb: Verb,
+        image: &Reference,
+        most: Duration,
+    ) -> Result<Session, Trouble> {
         let wanted = if image.is_id() { Wanted::verb(verb) } else { Wanted::image(verb, image) };
         self.begin(&wanted, most).await
     }
@@ -228,7 +241,9 @@ impl Context {
             tag.parse::<Reference>().is_ok_and(|tag| rules.iter().any(|rule| rule.covers(&tag)))
         });
         facts.digests.retain(|digest| {
-            digest.parse::<Reference>().is_ok_and(|name| rules.iter().any(|rule| rule.covers_name(name.name())))
+            digest
+                .parse::<Reference>()
+                .is_ok_and(|name| rules.iter().any(|rule| rule.covers_name(name.name())))
         });
         facts
     }
@@ -279,7 +294,9 @@ async fn talk<T>(
             Ok(None) => return Ok(()),
             Err(_) if deadline < session.deadline => {
                 let seconds = STALLED.as_secs();
-                let what = format!("asked to {asked}, the engine said nothing for {seconds} s; the registry has stalled");
+                let what = format!(
+                    "asked to {asked}, the engine said nothing for {seconds} s; the registry has stalled"
+                );
                 return Err(Trouble::Host(Problem::Unavailable(what)));
             }
             Err(_) => return Err(Trouble::Host(Problem::TimedOut)),
@@ -311,8 +328,7 @@ async fn remove(session: &Session, name: &str) -> Result<(), Trouble> {
 
 /// Takes all names from an image. False if the engine would not have it: somebody uses it since.
 async fn take_away(session: &Session, id: &str, tags: &[String]) -> Result<bool, Trouble> {
-    let names: Vec<&str> =
-        if tags.is_empty() { vec![id] } else { tags.iter().map(String::as_str).collect() };
+    let names: Vec<&str> = if tags.is_empty() { vec![id] } else { tags.iter().map(String::as_str).collect() };
     for name in names {
         match remove(session, name).await {
             Ok(()) | Err(Trouble::NotFound(_)) => {}

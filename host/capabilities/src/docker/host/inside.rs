@@ -91,7 +91,8 @@ fn usage(measured: &ContainerStatsResponse) -> Option<Usage> {
     // Pages of files that the kernel can take back at once; the second name is that of cgroup v1.
     let none = HashMap::new();
     let details = memory.stats.as_ref().unwrap_or(&none);
-    let cache = details.get("inactive_file").or_else(|| details.get("total_inactive_file")).copied().unwrap_or(0);
+    let cache =
+        details.get("inactive_file").or_else(|| details.get("total_inactive_file")).copied().unwrap_or(0);
     Some(Usage {
         memory: used.saturating_sub(cache),
         memory_limit: memory.limit.unwrap_or(0),

@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 
 use super::{
     Container, DEFAULT_TIMEOUT,
-    containers::{end_of, look},
+    containers::{end_of, look, was_started},
 };
 use crate::{
     docker::{
@@ -35,7 +35,8 @@ impl Context {
         let session = self.begin_with(Verb::ContainerLogs, container, DEFAULT_TIMEOUT).await?;
         let mut tail = Tail::new(self.room(range.max_bytes));
         let last = range.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
-        let since = range.since_ms.map_or(String::new(), |ms| format!("&since={}.{:03}", ms / 1000, ms % 1000));
+        let since =
+            range.since_ms.map_or(String::new(), |ms| format!("&since={}.{:03}", ms / 1000, ms % 1000));
         let query = format!("tail={last}{since}");
         stream(&session, container, &query, &mut |line| tail.push(line)).await?;
         Ok(tail.into_output())
@@ -51,6 +52,7 @@ impl Context {
         wanted.verbs.push(Verb::ContainerWait);
         let session = self.begin(&wanted, time).await?;
         self.still_ours(&session, container).await?;
+        was_started(&session, container).await?;
         let ledger = std::sync::Arc::clone(&self.ledger);
         let mut write = |line: OutputLine| {
             let level = match line.channel {
