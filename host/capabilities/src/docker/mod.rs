@@ -36,10 +36,10 @@ mod verb;
 
 #[cfg(feature = "host")]
 pub use engine::{Engine, Places};
-pub use grant::{DockerGrant, Mounts, NamePattern};
+pub use grant::{DockerGrant, Mounts, NamePattern, Wanted};
 #[cfg(feature = "host")]
 pub use host::Container;
-pub use mount::MountRoot;
+pub use mount::{MountPath, MountRoot, Reach};
 pub use port::PortRule;
 pub use privilege::Privilege;
 pub use reference::{ImagePattern, Reference};
