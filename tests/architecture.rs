@@ -38,6 +38,7 @@ const KEEPERS: [(&str, &[&str]); 9] = [
     ("wasmtime", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi-http", &["runner-capabilities", "runner-wasm"]),
+    ("bollard", &["runner-capabilities"]),
     ("hyper", &["runner-capabilities"]),
     ("cap-std", &["runner-capabilities"]),
     ("git2", &["runner-capabilities"]),
@@ -134,9 +135,12 @@ fn folders(below: &str) -> Vec<String> {
 }
 
 #[test]
-fn one_file_opens_sockets_and_one_resolves_names() {
+fn one_file_opens_sockets_for_guests_one_for_engines_and_one_resolves_names() {
     let sockets = ["TcpStream::connect", "TcpSocket", "UdpSocket", "UnixStream", "TcpListener"];
-    assert_eq!(files_with(&sockets), ["host/capabilities/src/network/dialer.rs"]);
+    assert_eq!(
+        files_with(&sockets),
+        ["host/capabilities/src/docker/engine/wire.rs", "host/capabilities/src/network/dialer.rs"]
+    );
     assert_eq!(files_with(&["lookup_host", "to_socket_addrs"]), ["host/capabilities/src/network/resolve.rs"]);
 }
 

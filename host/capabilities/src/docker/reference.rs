@@ -137,7 +137,8 @@ impl ImagePattern {
     }
 
     /// Whether the rule is about images of this name at all, whatever their tag.
-    pub(crate) fn covers_name(&self, wanted: &str) -> bool {
+    #[must_use]
+    pub fn covers_name(&self, wanted: &str) -> bool {
         match &self.what {
             What::Any => true,
             What::Named { name, .. } | What::Pinned { name, .. } => names_match(name, wanted),
@@ -146,7 +147,8 @@ impl ImagePattern {
     }
 
     /// Whether this is `*`.
-    pub(crate) fn is_any(&self) -> bool {
+    #[must_use]
+    pub fn is_any(&self) -> bool {
         self.what == What::Any
     }
 

@@ -59,7 +59,9 @@ fn words(list: &[&str]) -> Vec<String> {
 #[tokio::test]
 async fn a_create_is_sent_as_it_was_granted() {
     let fake = Fake::start(|line| match line {
-        "POST /containers/create?name=web-1" => Reply::Json(201, json!({ "Id": id('a'), "Warnings": [] })),
+        "POST /containers/create?name=web-1&platform=" => {
+            Reply::Json(201, json!({ "Id": id('a'), "Warnings": [] }))
+        }
         "GET /networks/inner" => Reply::Json(200, json!({ "Name": "inner", "Id": id('c') })),
         other => panic!("the engine was asked `{other}`"),
     });
@@ -122,7 +124,7 @@ async fn a_create_is_sent_as_it_was_granted() {
     let at = |name: &str| place.join(name).to_str().unwrap().to_owned();
     let asked = fake.asked();
     assert_eq!(asked[0].line, "GET /v1.41/networks/inner");
-    assert_eq!(asked[1].line, "POST /v1.41/containers/create?name=web-1");
+    assert_eq!(asked[1].line, "POST /v1.41/containers/create?name=web-1&platform=");
     assert_eq!(asked.len(), 2);
     assert_eq!(
         asked[1].body,
@@ -181,11 +183,13 @@ async fn a_create_is_sent_as_it_was_granted() {
 #[tokio::test]
 async fn what_an_engine_refuses_comes_back_in_its_own_words_without_secrets() {
     let fake = Fake::start(|line| match line {
-        "POST /containers/create?name=web-404" => {
+        "POST /containers/create?name=web-404&platform=" => {
             Reply::Json(404, json!({ "message": "No such image: app:v1" }))
         }
-        "POST /containers/create?name=web-409" => Reply::Json(409, json!({ "message": "the name is taken" })),
-        "POST /containers/create?name=web-500" => {
+        "POST /containers/create?name=web-409&platform=" => {
+            Reply::Json(409, json!({ "message": "the name is taken" }))
+        }
+        "POST /containers/create?name=web-500&platform=" => {
             Reply::Json(500, json!({ "message": "cannot use TOKEN=hunter2" }))
         }
         other => panic!("the engine was asked `{other}`"),
@@ -255,12 +259,12 @@ async fn a_log_is_taken_apart_into_lines() {
     assert_eq!((lines.as_slice(), output.truncated), (expected.as_slice(), false));
 }
 
-/// 1 GiB in lines of 64 KiB passes through; what is kept is what was asked for.
+/// 256 MiB in lines of 64 KiB pass through; what is kept is what was asked for.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gigabyte_of_log_never_enters_memory() {
+async fn a_huge_log_never_enters_memory() {
     let line = frame(1, &format!("1970-01-01T00:00:01.000000000Z {}\n", "x".repeat((64 << 10) - 40)));
-    let fake = with_web(move |_| Reply::Repeated(line.clone(), 16 << 10));
-    let mut context = fake.context(&all());
+    let fake = with_web(move |_| Reply::Repeated(line.clone(), 4 << 10));
+    let mut context = fake.step(&all()).deadline(Duration::from_secs(120)).build();
     let container = web(&mut context).await;
     let before = resident();
     let range = LogRange { max_bytes: Some(200_000), ..LOG };
@@ -268,7 +272,7 @@ async fn a_gigabyte_of_log_never_enters_memory() {
     let kept: usize = output.lines.iter().map(|line| line.text.len()).sum();
     assert_eq!((output.lines.len(), kept, output.truncated), (3, 3 * ((64 << 10) - 40), true));
     let grown = resident().saturating_sub(before);
-    assert!(grown < 256 << 20, "{grown} bytes more than before");
+    assert!(grown < 128 << 20, "{grown} bytes more than before");
 }
 
 /// Also of a terminal without a single line break.
@@ -544,7 +548,7 @@ async fn only_plain_files_are_copied_out_and_none_beside_their_place() {
 async fn a_login_goes_to_the_engine_and_nowhere_else() {
     let fake = Fake::start(|line| match line {
         "GET /images/127.0.0.1:5055/app:v1/json" => Reply::Json(404, json!({ "message": "none" })),
-        "POST /images/create?fromImage=127.0.0.1%3A5055%2Fapp&tag=v1" => {
+        "POST /images/create?fromImage=127.0.0.1%3A5055%2Fapp&tag=v1&platform=" => {
             Reply::Bytes(br#"{"errorDetail":{"message":"denied: hunter2??>>"},"error":"x"}"#.to_vec())
         }
         other => panic!("the engine was asked `{other}`"),

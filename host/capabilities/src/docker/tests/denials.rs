@@ -241,7 +241,7 @@ async fn a_mount_that_a_link_leads_astray_is_refused() {
     );
     assert_eq!(absent, invalid(&text));
     assert_eq!(fake.asked(), []);
-    let message = format!("`data/root` leads to `/`, which is outside of the granted directory");
+    let message = "`data/root` leads to `/`, which is outside of the granted directory";
     assert_eq!(refusals(&context)[0].message, message);
 }
 
@@ -352,4 +352,40 @@ async fn a_call_without_an_engine_is_denied() {
     let mut context = crate::host::testing::Builder::new(grants).build();
     assert_eq!(context.engine().await.unwrap().unwrap_err(), denied());
     assert_eq!(refusals(&context)[0].message, "this call has no Docker Engine");
+}
+
+/// A step without the grant is linked with what cannot do anything; it is told by the same words.
+#[tokio::test]
+async fn a_step_that_is_granted_no_docker_has_no_engine_behind_its_import() {
+    let fake = silent();
+    let mut context = crate::host::testing::Builder::new(json!({})).docker(fake.engine()).build();
+    let mut denying = crate::host::denied::Denied(&mut context);
+    let name = || "web".to_owned();
+    let image = || "app:v1".to_owned();
+    let prune = PruneSpec { dangling: true, pattern: String::new(), before_ms: 1, keep: Vec::new() };
+    let answers = [
+        denying.engine().await.unwrap().map(drop),
+        denying.create_container(spec("web", "app:v1")).await.unwrap().map(drop),
+        denying.find_container(name()).await.unwrap().map(drop),
+        denying.list_containers(false).await.unwrap().map(drop),
+        denying.build_image(build_spec("app:v1")).await.unwrap().map(drop),
+        denying.pull_image(image(), None, None).await.unwrap().map(drop),
+        denying.push_image(image(), None, None).await.unwrap().map(drop),
+        denying.inspect_image(image()).await.unwrap().map(drop),
+        denying.tag_image(image(), image()).await.unwrap(),
+        denying.remove_image(image()).await.unwrap(),
+        denying.prune_images(prune).await.unwrap().map(drop),
+        denying.create_network(name(), false).await.unwrap(),
+        denying.remove_network(name()).await.unwrap().map(drop),
+        denying.own_networks().await.unwrap().map(drop),
+    ];
+    assert_eq!(answers.to_vec(), vec![Err(denied()); 14]);
+    assert_eq!(fake.asked(), []);
+    let told = refusals(&context);
+    assert!(
+        told.iter().all(|refusal| refusal.message == "this step is granted no Docker at all"),
+        "{told:?}"
+    );
+    let paste = r#"docker: { verbs: [container.create], containers: [web], images: ["app:v1"] }"#;
+    assert_eq!(told[1].grant.as_deref(), Some(paste));
 }
