@@ -144,12 +144,20 @@ fn one_file_opens_sockets_for_guests_one_for_engines_and_one_resolves_names() {
     assert_eq!(files_with(&["lookup_host", "to_socket_addrs"]), ["host/capabilities/src/network/resolve.rs"]);
 }
 
-/// Programs of a guest are started in one file; the other starts the runner itself again.
+/// What a guest may run, the two that reach another machine through `ssh`, and the runner itself once more.
 #[test]
-fn one_file_starts_programs() {
+fn four_files_start_programs() {
     let mut starting = files_with(&["Command::new("]);
-    starting.retain(|file| file.contains("/src/"));
-    assert_eq!(starting, ["host/capabilities/src/command/process.rs", "host/cli/src/compiler.rs"]);
+    starting.retain(|file| file.contains("/src/") && !file.ends_with("/testing.rs"));
+    assert_eq!(
+        starting,
+        [
+            "host/capabilities/src/command/process.rs",
+            "host/capabilities/src/docker/engine/wire.rs",
+            "host/capabilities/src/git/ssh.rs",
+            "host/cli/src/compiler.rs",
+        ]
+    );
 }
 
 /// The environment is read in one file, the wall clock in one other.
