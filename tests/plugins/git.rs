@@ -162,8 +162,8 @@ fn the_example_of_git_tags_pushes_and_checks_out() {
             expected([
                 ("fetch", &["done: branches and tags of `origin` are here"]),
                 ("create-tag", &["done: `v1.3.0-l9` is at DIGEST"]),
-                ("push-commits", &["done: `refs/heads/main` at DIGEST is now at `origin`"]),
-                ("push-tag", &["done: `refs/tags/v1.3.0-l9` at DIGEST is now at `origin`"]),
+                ("push-commits", &["done: `refs/heads/main` is now at `origin`"]),
+                ("push-tag", &["done: `refs/tags/v1.3.0-l9` is now at `origin`"]),
                 ("checkout", &["done: `HEAD` is at DIGEST, the tag `v1.3.0-l9`"]),
             ])
         )
@@ -351,7 +351,7 @@ fn what_git_cannot_tell_is_a_failure() {
                 (
                     "push-nothing",
                     &[
-                        "unavailable: repository `.`: there is no `refs/heads/release`; nothing was pushed; a tag is written `refs/tags/release`"
+                        "unavailable: repository `.`: push `refs/heads/release` to `origin`: there is no `refs/heads/release` here; a tag is written `refs/tags/release`"
                     ]
                 ),
             ])
@@ -680,4 +680,24 @@ steps:
     );
     assert_eq!(run(&server, "git", &["describe", "--exact-match"]), "v1.3.0-l9");
     assert_eq!(world.project.read("server/app.py"), "three");
+}
+
+/// A dry run looks for real, and pushes what it has only said it would make.
+#[test]
+fn a_rehearsal_changes_nothing_and_tells_what_it_would() {
+    let world = World::new(&with(
+        "
+  fetch:    { uses: git, with: { op: fetch, tags: true } }
+  tag:      { uses: git, needs: [fetch], with: { op: tag, name: v1.3.0-l9, message: Release 1.3.0 } }
+  push:     { uses: git, needs: [tag], with: { op: push, ref: refs/tags/v1.3.0-l9 } }
+  checkout: { uses: git, needs: [push], with: { op: checkout, tag: v1.2.9-l9 } }
+",
+    ));
+    let (before, remote) = (world.head(), world.at_remote(&["for-each-ref"]));
+    let run = world.project.exec(&["--dry-run"]);
+
+    assert_eq!(run.code, 0, "{}", run.all());
+    insta::assert_snapshot!(run.all(), @"");
+    assert_eq!((world.head(), world.at_remote(&["for-each-ref"])), (before, remote));
+    assert_eq!(world.git(&["tag", "--list"]), "v1.2.9-l9");
 }

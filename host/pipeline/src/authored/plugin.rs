@@ -3,7 +3,6 @@
 use runner_capabilities::{GrantError, Requested, RequestedLimits};
 use runner_expression::Template;
 use runner_model::{Diagnostic, Digest, SecretOrigin, Sources, Span};
-use serde_json::Value;
 
 use super::{
     expressions::templated,
