@@ -140,6 +140,14 @@ fn one_file_opens_sockets_and_one_resolves_names() {
     assert_eq!(files_with(&["lookup_host", "to_socket_addrs"]), ["host/capabilities/src/network/resolve.rs"]);
 }
 
+/// Programs of a guest are started in one file; the other starts the runner itself again.
+#[test]
+fn one_file_starts_programs() {
+    let mut starting = files_with(&["Command::new("]);
+    starting.retain(|file| file.contains("/src/"));
+    assert_eq!(starting, ["host/capabilities/src/command/process.rs", "host/cli/src/compiler.rs"]);
+}
+
 /// The environment is read in one file, the wall clock in one other.
 #[test]
 fn one_file_reads_the_environment_and_one_the_clock() {

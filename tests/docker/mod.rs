@@ -1,7 +1,9 @@
 //! Deployments on a real Docker Engine, with real repositories, a real registry and a real Caddy. Whoever lacks one of these
 //! leaves them out with `--skip real_docker`, as `cargo xtask test` does.
 
+mod gates;
 mod l9;
 mod scene;
+mod shell;
 mod two_backends;
 mod worlds;

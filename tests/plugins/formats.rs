@@ -25,7 +25,7 @@ inputs:
   tag: { default: v1.3.0-l9 }
 plugins:
   log-format: { source: plugin:log_format, grants: { filesystem: { read: [logs/] } } }
-  log-scan: { source: plugin:log_scan, grants: { filesystem: { read: [.state/logs/] } } }
+  log-scan: { source: plugin:log_scan, grants: { filesystem: { read: [.state/logs/] }, docker: {} } }
   version-policy:
     source: plugin:version_policy
     grants: { filesystem: { read: [VERSION.json, Cargo.toml, web/package.json, releases.yaml] } }

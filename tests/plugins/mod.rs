@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::harness::{Project, root};
 
 /// How each step of the newest run ended: answer, summary and findings, or kind and message of the failure.
-fn endings(project: &Project) -> BTreeMap<String, Value> {
+pub(crate) fn endings(project: &Project) -> BTreeMap<String, Value> {
     let journal = project.journal();
     let ended = journal.iter().filter(|entry| entry["type"] == "step-ended");
     ended
@@ -39,7 +39,7 @@ fn expected<const N: usize>(endings: [(&str, Value); N]) -> BTreeMap<String, Val
 }
 
 /// The first example of a plugin's README, with the component of this build.
-fn readme_example(plugin: &str) -> String {
+pub(crate) fn readme_example(plugin: &str) -> String {
     let path = root().join("plugins").join(plugin).join("README.md");
     let readme = fs::read_to_string(path).expect("a README");
     let example = readme.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n"));

@@ -131,7 +131,10 @@ fn judge(expected: &Expected, pattern: Option<&Regex>, result: &ExecResult) -> V
         let codes: Vec<String> = expected.exit.iter().map(i64::to_string).collect();
         let mut message = format!("exit code {code}, not {}", codes.join(" or "));
         if let Some(last) = result.output.lines.iter().rev().find(|line| !line.text.trim().is_empty()) {
-            message.push_str(&format!(": `{}`", said(&last.text)));
+            // Why a program cannot be started stands at the end of what the engine says in its place.
+            let unstarted = last.text.strip_prefix("OCI runtime exec failed: ");
+            let reason = unstarted.map_or(&*last.text, |text| text.rsplit("exec: ").next().unwrap_or(text));
+            message.push_str(&format!(": `{}`", said(reason)));
         }
         Check::new("exit", Health::Unhealthy, message)
     };

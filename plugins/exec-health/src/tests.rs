@@ -61,6 +61,9 @@ fn another_exit_code_or_output_is_unhealthy() {
             &[line(OutputStream::Stderr, "Could not connect\u{1b}[0m"), line(OutputStream::Stderr, " ")],
         )
     };
+    let unstarted = "OCI runtime exec failed: exec failed: unable to start container process: exec: \"redis-cli\": \
+                     executable file not found in $PATH: unknown";
+    let unstarted = result(127, &[line(OutputStream::Stdout, unstarted)]);
     let stderr = result(0, &[line(OutputStream::Stderr, "PONG")]);
 
     assert_eq!(
@@ -68,12 +71,17 @@ fn another_exit_code_or_output_is_unhealthy() {
             brief(engine(refused()), json!({})),
             brief(engine(refused()), json!({ "expect": { "exit": [0, 2] } })),
             brief(engine(refused()), json!({ "expect": { "exit": [1] } })),
+            brief(engine(unstarted), json!({})),
             brief(engine(stderr), json!({ "expect": { "stdout": "PONG" } })),
         ],
         [
             (Health::Unhealthy, r"exit code 1, not 0: `Could not connect\u{1b}[0m`"),
             (Health::Unhealthy, r"exit code 1, not 0 or 2: `Could not connect\u{1b}[0m`"),
             (Health::Healthy, "exit code 1"),
+            (
+                Health::Unhealthy,
+                r#"exit code 127, not 0: `"redis-cli": executable file not found in $PATH: unknown`"#,
+            ),
             (Health::Unhealthy, "standard output has no `PONG`"),
         ]
         .map(|(health, said)| {

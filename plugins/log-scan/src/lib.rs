@@ -67,7 +67,7 @@ pub struct Config {
     #[schemars(range(min = 1))]
     tail: Option<u32>,
     /// From when on lines are looked at: a time with its offset, milliseconds since 1970, or how long ago (`15m`,
-    /// `1h30m`); for a container also `start`, which is when it was started last.
+    /// `1h30m`); for a container also `start`: what it wrote after the run before had ended. Of a container that has ended: all.
     since: Option<Written>,
     /// The offset that times in the files without one have, e.g. `Z` or `+02:00`. Only needed with `since`.
     assume_offset: Option<String>,

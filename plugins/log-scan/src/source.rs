@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use runner_plugin::host::{ContainerOutput, LogRange};
+use runner_plugin::host::{ContainerFacts, ContainerOutput, LogRange};
 use runner_plugin::text::counted;
 use runner_plugin::{Failure, Finding, Host};
 
@@ -129,15 +129,23 @@ fn of_container(
             // Before 1970 is before every line.
             Some(Duration::from_millis(u64::try_from(moment.as_millisecond()).unwrap_or(0)))
         }
-        Some(Beginning::Start) => match container.inspect()?.started_at {
-            Some(started) => Some(started),
-            None => {
-                let message = format!("container `{name}` was never started; {nothing}");
-                return Err(Failure::unavailable(message));
+        Some(Beginning::Start) => {
+            let facts = container.inspect()?;
+            if facts.started_at.is_none() {
+                return Err(Failure::unavailable(format!("container `{name}` was never started; {nothing}")));
             }
-        },
+            before_start(&facts)
+        }
     };
     Ok(container.logs(LogRange { since, ..range })?)
+}
+
+/// A moment between the run before and this one, or `None` for all lines.
+///
+/// The engine notes that a container was started when it already runs: the first lines may be older. So it is the end of
+/// the run before that counts. Of a container that has ended, only its last end is known; then all lines are looked at.
+fn before_start(facts: &ContainerFacts) -> Option<Duration> {
+    facts.finished_at.filter(|finished| Some(*finished) < facts.started_at)
 }
 
 impl Gaps {

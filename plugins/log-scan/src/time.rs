@@ -25,7 +25,7 @@ pub(crate) enum Written {
 pub(crate) enum Beginning {
     /// This moment.
     Moment(Timestamp),
-    /// When the container was started.
+    /// The start of the container's last run.
     Start,
 }
 

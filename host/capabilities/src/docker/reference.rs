@@ -201,7 +201,7 @@ impl FromStr for ImagePattern {
             What::Named { name: familiar(name).to_owned(), tag: tag.to_owned() }
         };
         if let What::Named { name, .. } | What::Pinned { name, .. } = &what
-            && !is_name(&name.replace('*', "x"))
+            && !is_name(&name.replace('*', "1"))
         {
             return wrong("a name is made of lower-case letters, digits, `.`, `_`, `-` and `*` between `/`");
         }

@@ -160,18 +160,15 @@ fn origin(text: &Spanned<String>, found: &mut Vec<Diagnostic>) -> Option<SecretO
 pub(super) fn grants(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Option<GrantsText> {
     let node = &entry.value;
     let templated = templated(node, sources, found)?;
-    let mut usable = true;
-    let mut requested = None;
-    if let Some(block) = templated.literal() {
-        match Requested::parse(&block) {
-            Ok(rules) => requested = Some(rules),
-            Err(errors) => {
-                found.extend(errors.iter().map(|error| misplaced("grant", error, entry)));
-                usable = false;
-            }
+    let requested = match templated.literal().map(|block| Requested::parse(&block)) {
+        None => None,
+        Some(Ok(rules)) => Some(rules),
+        Some(Err(errors)) => {
+            found.extend(errors.iter().map(|error| misplaced("grant", error, entry)));
+            return None;
         }
-    }
-    usable.then(|| GrantsText {
+    };
+    Some(GrantsText {
         key_span: entry.key_span,
         node: node.clone(),
         template: templated.template,

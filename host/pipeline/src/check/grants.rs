@@ -266,8 +266,11 @@ fn unneeded(block: &Rules, facts: &PluginFacts, found: &mut Vec<Diagnostic>) {
             true | false => {}
         }
     }
-    if !rules.filesystem.is_empty() && !imports(Capability::Files) && !wasi("wasi:filesystem/") {
-        report("/filesystem", "files".to_owned(), "`runner:plugin/files` or `wasi:filesystem`");
+    // `docker` reads the context of a build and files of variables by this grant, and writes what it copies out.
+    let files = imports(Capability::Files) || imports(Capability::Docker) || wasi("wasi:filesystem/");
+    if !rules.filesystem.is_empty() && !files {
+        let imported = "`runner:plugin/files`, `runner:plugin/docker` or `wasi:filesystem`";
+        report("/filesystem", "files".to_owned(), imported);
     }
     if !rules.env.is_empty() && !wasi("wasi:cli/environment") {
         report("/env", "variables of the environment".to_owned(), "`wasi:cli/environment`");

@@ -123,6 +123,29 @@ fn lines_before_a_moment_are_not_looked_at() {
     );
 }
 
+/// The engine notes the start of a container when it already runs and writes.
+#[test]
+fn the_first_lines_of_a_run_may_be_older_than_its_start() {
+    let matches = |started: u64, finished: Option<u64>| {
+        let since_start = |second| moment_of(STARTED) + Duration::from_secs(second);
+        let container = FakeContainer::new("web", "web:1").with(|facts| {
+            facts.started_at = Some(since_start(started));
+            facts.finished_at = finished.map(since_start);
+        });
+        let image = (0..5).fold(FakeImage::new("web:1"), |image, second| {
+            image.wrote(line(OutputStream::Stdout, second, "error"))
+        });
+        let engine = Engine::new().image(image).container(container);
+        asked(engine, json!({ "since": "start" })).unwrap().outputs[1].value.clone()
+    };
+
+    assert_eq!(
+        [matches(3, None), matches(4, Some(2)), matches(3, Some(4))],
+        [json!(5), json!(3), json!(5)],
+        "the first run; one after another; one that has ended"
+    );
+}
+
 /// A log that was not seen as a whole is no reason to pass; an error in what was seen is one to fail.
 #[test]
 fn a_log_with_a_gap_is_inconclusive_or_worse() {

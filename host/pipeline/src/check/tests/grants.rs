@@ -64,6 +64,13 @@ fn nothing_written_down_is_a_decision() {
     assert_snapshot!(plugin(&[Capability::Http, Capability::Tcp, Capability::Files], text).check(), @"");
 }
 
+/// What is built is read by this grant, and what is copied out is written by it.
+#[test]
+fn a_plugin_for_docker_can_use_files() {
+    let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      docker: { verbs: [image.build], images: ['a:*'] }\n      filesystem: { read: [docker/] }\nsteps: { a: { uses: p } }\n";
+    assert_snapshot!(plugin(&[Capability::Docker], text).check(), @"");
+}
+
 #[test]
 fn a_grant_that_nothing_can_use_is_refused() {
     let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      network: ['GET https://x.org/*', 'tcp://redis:6379']\n      filesystem: { read: [a.txt] }\n      env: [LANG]\n      secrets: [s, { name: s, reveal: true }]\nsecrets: { s: { from: 'env:S', allow: [p] } }\nsteps: { a: { uses: p, secrets: [s] } }\n";
@@ -78,7 +85,7 @@ fn a_grant_that_nothing_can_use_is_refused() {
       help: remove the grant
     unused-grant p.yaml:8:19: `some-gate` can never use files
       at `{ read: [a.txt] }`
-      note: the component does not import `runner:plugin/files` or `wasi:filesystem` (read from the component itself)
+      note: the component does not import `runner:plugin/files`, `runner:plugin/docker` or `wasi:filesystem` (read from the component itself)
       help: remove the grant
     unused-grant p.yaml:9:12: `some-gate` can never use variables of the environment
       at `[LANG]`

@@ -54,7 +54,7 @@ pub fn wait_until(
     poll(host, container, what, timeout, |facts| match judge(facts, Goal::Running) {
         Judgement::Ready if probe()? => Ok(Judgement::Ready),
         Judgement::Ready => Ok(Judgement::NotYet("running")),
-        other => Ok(other),
+        other @ (Judgement::NotYet(_) | Judgement::Never(_)) => Ok(other),
     })
 }
 
