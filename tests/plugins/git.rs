@@ -44,6 +44,11 @@ fn run(directory: &Path, program: &str, arguments: &[&str]) -> String {
     out.trim_end().to_owned()
 }
 
+/// A text with `ID` for each object of git.
+fn without_ids(text: &str) -> String {
+    Regex::new(r"\b[0-9a-f]{40}\b").expect("a pattern").replace_all(text, "ID").into_owned()
+}
+
 impl World {
     /// Two commits on `main`, the first tagged `v1.2.9-l9`; both are at `origin`.
     fn new(pipeline: &str) -> Self {
@@ -107,11 +112,8 @@ impl World {
         assert!([0, 3, 4].contains(&run.code), "{}", run.all());
         let endings = endings(&self.project);
         let remote = self.address();
-        let id = Regex::new(r"\b[0-9a-f]{40}\b").expect("a pattern");
-        let comparable = |line: &String| {
-            let line = line.replace(&remote, "REMOTE");
-            self.project.comparable(id.replace_all(&line, "ID").as_bytes())
-        };
+        let comparable =
+            |line: &String| self.project.comparable(without_ids(&line.replace(&remote, "REMOTE")).as_bytes());
         let endings =
             endings.into_iter().map(|(step, lines)| (step, lines.iter().map(comparable).collect())).collect();
         (run.code, endings)
@@ -162,8 +164,8 @@ fn the_example_of_git_tags_pushes_and_checks_out() {
             expected([
                 ("fetch", &["done: branches and tags of `origin` are here"]),
                 ("create-tag", &["done: `v1.3.0-l9` is at DIGEST"]),
-                ("push-commits", &["done: `refs/heads/main` at DIGEST is now at `origin`"]),
-                ("push-tag", &["done: `refs/tags/v1.3.0-l9` at DIGEST is now at `origin`"]),
+                ("push-commits", &["done: `refs/heads/main` is now at `origin`"]),
+                ("push-tag", &["done: `refs/tags/v1.3.0-l9` is now at `origin`"]),
                 ("checkout", &["done: `HEAD` is at DIGEST, the tag `v1.3.0-l9`"]),
             ])
         )
@@ -312,7 +314,7 @@ fn what_git_cannot_tell_is_a_failure() {
   no-branch:    { uses: policy, with: { tag: v1.2.9-l9, reachable_from: backup/main }, continue_on_error: true }
   fetch:        { uses: git, with: { op: fetch, remote: backup }, continue_on_error: true }
   fetch-gone:   { uses: git, with: { op: fetch, remote: gone }, continue_on_error: true }
-  push-nothing: { uses: git, with: { op: push, ref: release }, continue_on_error: true }
+  push-nothing: { uses: git, with: { op: push, ref: refs/tags/v9.0.0 }, continue_on_error: true }
 ",
     ));
     let gone = format!("{}-gone", world.address());
@@ -351,7 +353,7 @@ fn what_git_cannot_tell_is_a_failure() {
                 (
                     "push-nothing",
                     &[
-                        "unavailable: repository `.`: there is no `refs/heads/release`; nothing was pushed; a tag is written `refs/tags/release`"
+                        "unavailable: repository `.`: push `refs/tags/v9.0.0` to `origin`: there is no `refs/tags/v9.0.0` here"
                     ]
                 ),
             ])
@@ -680,4 +682,31 @@ steps:
     );
     assert_eq!(run(&server, "git", &["describe", "--exact-match"]), "v1.3.0-l9");
     assert_eq!(world.project.read("server/app.py"), "three");
+}
+
+/// A dry run looks for real, and pushes what it has only said it would make.
+#[test]
+fn a_rehearsal_changes_nothing_and_tells_what_it_would() {
+    let world = World::new(&with(
+        "
+  fetch:    { uses: git, with: { op: fetch, tags: true } }
+  tag:      { uses: git, needs: [fetch], with: { op: tag, name: v1.3.0-l9, message: Release 1.3.0 } }
+  push:     { uses: git, needs: [tag], with: { op: push, ref: refs/tags/v1.3.0-l9 } }
+  checkout: { uses: git, needs: [push], with: { op: checkout, tag: v1.2.9-l9 } }
+",
+    ));
+    let (before, remote) = (world.head(), world.at_remote(&["for-each-ref"]));
+    let run = world.project.exec(&["--dry-run"]);
+
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert_eq!(
+        without_ids(&run.stdout),
+        "a run would, in this order\n\
+         \x20 1  fetch  fetch from `origin`\n\
+         \x20 2  tag  tag ID as `v1.3.0-l9`\n\
+         \x20 3  push  push `refs/tags/v1.3.0-l9` to `origin`\n\
+         \x20 4  checkout  check out ID\n"
+    );
+    assert_eq!((world.head(), world.at_remote(&["for-each-ref"])), (before, remote));
+    assert_eq!(world.git(&["tag", "--list"]), "v1.2.9-l9");
 }
