@@ -15,7 +15,7 @@ use std::{
 };
 
 /// What a container has to do its work with.
-const PROGRAMS: [&str; 4] = ["/bin/sh", "/bin/sleep", "/usr/bin/yes", "/usr/bin/head"];
+const PROGRAMS: [&str; 5] = ["/bin/sh", "/bin/sleep", "/usr/bin/yes", "/usr/bin/head", "/usr/bin/getent"];
 
 /// How long a container may take to be as it should.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,7 +38,11 @@ impl Shell {
             fs::copy(&file, inside).unwrap_or_else(|error| panic!("{file}: {error}"));
         }
         fs::create_dir_all(context.path().join("root/tmp")).expect("a folder");
-        let text = format!("FROM scratch\nCOPY root/ /\nENTRYPOINT [\"/bin/sh\", \"-c\"]\n{dockerfile}\n");
+        // A label of its own: no layer is taken from the cache of a test that is just removing it.
+        let name = &shell.name;
+        let text = format!(
+            "FROM scratch\nLABEL test={name}\nCOPY root/ /\nENTRYPOINT [\"/bin/sh\", \"-c\"]\n{dockerfile}\n"
+        );
         fs::write(context.path().join("Dockerfile"), text).expect("a Dockerfile");
         let path = context.path().to_str().expect("a path of text");
         shell.docker(&["build", "--quiet", "--tag", &shell.image(), path]);
@@ -96,16 +100,29 @@ impl Shell {
 
 impl Drop for Shell {
     fn drop(&mut self) {
-        let listed = Command::new("docker")
-            .args(["ps", "--all", "--quiet", "--filter", &format!("name=^{}-", self.name)])
-            .output()
-            .map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
-            .unwrap_or_default();
-        // What cannot be removed is not worth hiding why a test has failed.
-        for container in listed.split_whitespace() {
-            drop(Command::new("docker").args(["rm", "--force", "--volumes", container]).output());
+        let begins = format!("name=^{}-", self.name);
+        let [whole, more, elsewhere] = ["", "-*", "-*"].map(|rest| format!("reference={}{rest}", self.name));
+        let elsewhere = elsewhere.replace("reference=", "reference=*/");
+        let name = "{{.Repository}}:{{.Tag}}";
+        let what: [(&[&str], &[&str]); 3] = [
+            (&["ps", "--all", "--quiet", "--filter", &begins], &["rm", "--force", "--volumes"]),
+            (&["network", "ls", "--quiet", "--filter", &begins], &["network", "rm"]),
+            (
+                &[
+                    "image", "ls", "--format", name, "--filter", &whole, "--filter", &more, "--filter",
+                    &elsewhere,
+                ],
+                &["image", "rm", "--force"],
+            ),
+        ];
+        for (list, remove) in what {
+            // What cannot be removed is not worth hiding why a test has failed.
+            let listed =
+                Command::new("docker").args(list).output().map(|output| output.stdout).unwrap_or_default();
+            for thing in String::from_utf8_lossy(&listed).split_whitespace() {
+                drop(Command::new("docker").args(remove).arg(thing).output());
+            }
         }
-        drop(Command::new("docker").args(["image", "rm", "--force", &self.image()]).output());
     }
 }
 

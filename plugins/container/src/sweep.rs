@@ -26,7 +26,7 @@ impl Sweep {
     pub(crate) fn carry_out(self, host: &Host) -> Result<(), Failure> {
         let mut trouble = None;
         for facts in host.docker().own_containers()? {
-            if let Err(failure) = remove(host, &facts.id) {
+            if let Err(failure) = remove(host, &facts.name) {
                 trouble.get_or_insert(failure);
             }
         }
@@ -43,8 +43,8 @@ impl Sweep {
     }
 }
 
-fn remove(host: &Host, id: &str) -> Result<(), Failure> {
-    let Some(container) = host.docker().find_container(id)? else { return Ok(()) };
+fn remove(host: &Host, name: &str) -> Result<(), Failure> {
+    let Some(container) = host.docker().find_container(name)? else { return Ok(()) };
     match container.remove_by_force() {
         // Somebody was faster.
         Err(failure) if failure.is_not_found() => Ok(()),

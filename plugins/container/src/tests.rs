@@ -98,7 +98,7 @@ fn a_container_is_made_as_written() {
         Failure::new(
             FailureKind::Denied,
             "`pytest tests/unit` ended with exit code 0, but not all that it made could be removed: remove container \
-             `id-1`: denied, no grant of this step covers it",
+             `l9-8q9p0n1m2-step-1`: denied, no grant of this step covers it",
         ),
     );
     assert_eq!(

@@ -1,6 +1,6 @@
 //! What stands under a name: whose it is, and whether it may be touched.
 
-use runner_plugin::host::{Container, ContainerFacts};
+use runner_plugin::host::{Container, ContainerFacts, HealthStatus};
 use runner_plugin::{Failure, Host, Request};
 use serde::{Deserialize, Serialize};
 
@@ -12,15 +12,29 @@ pub(crate) struct Seen {
     pub(crate) id: String,
     /// Whether there were processes in it.
     pub(crate) ran: bool,
+    /// Whether its health probe said no: then nobody waits for a yes.
+    #[serde(default)]
+    pub(crate) unhealthy: bool,
 }
 
 impl Seen {
     pub(crate) fn of(facts: &ContainerFacts) -> Self {
-        Self { container: facts.name.clone(), id: facts.id.clone(), ran: facts.state.is_alive() }
+        Self {
+            container: facts.name.clone(),
+            id: facts.id.clone(),
+            ran: facts.state.is_alive(),
+            unhealthy: facts.health == HealthStatus::Unhealthy,
+        }
     }
 
     /// The container, wherever it is now.
     pub(crate) fn find(&self, host: &Host) -> Result<(Container, ContainerFacts), Failure> {
+        // By its name first: then messages have that and not the id.
+        if let Some((container, facts)) = named(host, &self.container)?
+            && facts.id == self.id
+        {
+            return Ok((container, facts));
+        }
         match host.docker().find_container(&self.id)? {
             Some(container) => {
                 let facts = container.inspect()?;

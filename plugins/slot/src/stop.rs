@@ -5,7 +5,7 @@ use std::time::Duration;
 use runner_docker::lines;
 use runner_docker::ready::{self, Goal};
 use runner_evidence::Length;
-use runner_plugin::host::Container;
+use runner_plugin::host::{Container, ContainerState};
 use runner_plugin::{Applied, Failure, Finding, Host};
 
 use crate::config::{Remove, Restart, Stop};
@@ -54,7 +54,8 @@ pub(crate) fn restart(config: &Restart, seen: &Seen, host: &Host) -> Result<Appl
     } else {
         (Vec::new(), false)
     };
-    start(&container, config.timeout.duration(), host)?;
+    container.start()?;
+    up(&container, Goal::HealthyIfProbed, config.timeout, host)?;
     let applied = Applied { findings, ..Applied::new(format!("`{name}` runs again")) };
     Ok(outputs(applied, seen, killed))
 }
@@ -84,11 +85,27 @@ pub(crate) fn restore(seen: &Seen, timeout: Length, host: &Host) -> Result<(), F
     } else if facts.name != seen.container {
         seen.find_in_place(host)?;
     }
-    if seen.ran {
-        start(&container, timeout.duration(), host)
-    } else {
-        container.stop(None)?;
-        Ok(())
+    let goal = if seen.unhealthy { Goal::Running } else { Goal::HealthyIfProbed };
+    match (seen.ran, facts.state) {
+        // Also what runs still is waited for: an earlier attempt may have started it just now.
+        (true, ContainerState::Running) => up(&container, goal, timeout, host),
+        // It was held, or was being started again, and nobody has touched it.
+        (true, ContainerState::Paused | ContainerState::Restarting) => Ok(()),
+        (
+            true,
+            ContainerState::Created
+            | ContainerState::Removing
+            | ContainerState::Exited
+            | ContainerState::Dead,
+        ) => {
+            container.start()?;
+            up(&container, goal, timeout, host)
+        }
+        (false, state) if state.is_alive() => {
+            container.stop(None)?;
+            Ok(())
+        }
+        (false, _) => Ok(()),
     }
 }
 
@@ -107,9 +124,8 @@ fn stopped(container: &Container, name: &str, grace: Length) -> Result<(Applied,
     Ok((Applied::new(message).finding(finding), true))
 }
 
-fn start(container: &Container, timeout: Duration, host: &Host) -> Result<(), Failure> {
-    container.start()?;
-    ready::wait(host, container, Goal::HealthyIfProbed, timeout)
+fn up(container: &Container, goal: Goal, timeout: Length, host: &Host) -> Result<(), Failure> {
+    ready::wait(host, container, goal, timeout.duration())
         .map_err(|failure| lines::with_last(failure, container))?;
     Ok(())
 }

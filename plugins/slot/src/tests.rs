@@ -439,6 +439,25 @@ fn what_did_not_run_is_not_started_by_an_undo() {
     assert_eq!(host.docker_changes(), [""; 0]);
 }
 
+/// What a step may not do, its undo need not do either.
+#[test]
+fn a_stop_that_was_denied_is_taken_back_without_any_grant() {
+    let web = FakeContainer::new("web", "web:2").with(|facts| facts.health = HealthStatus::Unhealthy);
+    let engine =
+        Engine::new().image(image()).container(web).denies("container.stop").denies("container.start");
+    let host = FakeHost::new().docker(engine);
+    let snapshot = capture_action::<Slot>(&host, op("stop")).unwrap();
+
+    assert_eq!(
+        apply::<Slot>(&host, op("stop"), &snapshot),
+        Err(Failure::new(
+            FailureKind::Denied,
+            "stop container `web`: denied, no grant of this step covers it"
+        )),
+    );
+    assert_eq!(restore_action::<Slot>(&host, op("stop"), &snapshot), Ok(()));
+}
+
 #[test]
 fn a_stop_that_takes_force_is_said() {
     let host = running(image().stubborn());
