@@ -24,7 +24,7 @@ struct End {
     /// What customers get.
     live: String,
     containers: BTreeMap<String, String>,
-    /// Changes that were taken back, in the order in which they were.
+    /// The changes of the live world that were taken back, in the order in which they were.
     undone: Vec<String>,
     /// The commit that the server has checked out.
     server: String,
@@ -38,12 +38,13 @@ impl End {
             Some(format!("{} {result}", entry["step"].as_str()?))
         });
         let undone = journal.iter().filter(|entry| entry["type"] == "undo-succeeded");
+        let undone = undone.filter_map(|entry| entry["step"].as_str()).filter(|step| LIVE.contains(step));
         Self {
             code,
             decided,
             live: scene.live().expect("a version"),
             containers: scene.containers().expect("the containers"),
-            undone: undone.map(|entry| entry["step"].as_str().expect("a step").to_owned()).collect(),
+            undone: undone.map(str::to_owned).collect(),
             server: scene.git_on_server(&["describe", "--tags"]).expect("a tag"),
         }
     }
@@ -61,8 +62,12 @@ impl End {
     }
 }
 
-/// What is taken back when the candidate is refused.
-const LAUNCHED: [&str; 4] = ["launch", "image-pull", "server-checkout", "create-tag"];
+/// The steps that change what customers, or the next run, find. The others leave tags, reports and images of their own.
+const LIVE: [&str; 6] =
+    ["record", "previous-stop", "route-traffic", "launch", "image-pull", "server-checkout"];
+
+/// Those that are taken back when the candidate is refused before it has the traffic.
+const LAUNCHED: [&str; 3] = ["launch", "image-pull", "server-checkout"];
 
 fn release(behaviour: &'static str) -> Release<'static> {
     Release { version: VERSION, behaviour, failing: &[] }
@@ -152,7 +157,7 @@ fn a_dockerfile_that_cannot_be_built_ends_before_anything_is_tagged() {
     scene.project.write("docker/Dockerfile", dockerfile);
     scene.commit(release("healthy")).unwrap();
 
-    deploy(&scene, &[]).is(End::as_before(4, "candidate-image error", &["candidate-image"]));
+    deploy(&scene, &[]).is(End::as_before(4, "candidate-image error", &[]));
     assert_eq!(scene.git(&["tag", "--list", VERSION]).unwrap(), "");
     let log = scene.project.runner(&["logs", &scene.project.run_id(), "candidate-image"]).stdout;
     assert!(log.contains("COPY src/ /app/"), "{log}");
@@ -233,7 +238,8 @@ fn a_release_that_breaks_behind_the_proxy_loses_the_traffic_again() {
     let scene = Scene::new();
     let end = deploy_release(&scene, release("behind-proxy"));
 
-    end.is(End::as_before(3, "verify-live failure", &LAUNCHED));
+    let undone = ["route-traffic", "launch", "image-pull", "server-checkout"];
+    end.is(End::as_before(3, "verify-live failure", &undone));
 }
 
 /// Requirement 003-39.
@@ -243,7 +249,11 @@ fn a_key_that_the_server_lacks_is_found_before_anything_is_launched() {
     let env = scene.text("server/.env").unwrap().replace("POSTGRES_DSN", "POSTGRES_URL");
     scene.project.write("server/.env", env);
 
-    deploy_release(&scene, release("healthy")).is(End::as_before(3, "env-valid failure", &[]));
+    deploy_release(&scene, release("healthy")).is(End::as_before(
+        3,
+        "env-valid failure",
+        &["server-checkout"],
+    ));
 }
 
 /// Requirement 003-06.
@@ -286,7 +296,7 @@ fn an_image_of_another_commit_is_not_launched() {
     scene.commit(release("healthy")).unwrap();
     scene.publish(VERSION, &before).unwrap();
 
-    deploy(&scene, &[]).is(End::as_before(3, "images-ready failure", &[]));
+    deploy(&scene, &[]).is(End::as_before(3, "images-ready failure", &["image-pull", "server-checkout"]));
 }
 
 #[test]
