@@ -18,10 +18,9 @@ use serde_json::json;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Only images without a tag. With `false` also those whose tags all fit `pattern`.
-    #[serde(default = "yes")]
-    dangling: bool,
-    /// `name:tag` with `*`, for `dangling: false`.
+    /// Only images without a tag. Without it: unless there is a `pattern`.
+    dangling: Option<bool>,
+    /// `name:tag` with `*`: also images whose tags all fit it.
     #[schemars(length(min = 1))]
     pattern: Option<String>,
     /// Only what is older.
@@ -33,22 +32,19 @@ pub struct Config {
     keep: Vec<String>,
 }
 
-fn yes() -> bool {
-    true
-}
-
 fn day() -> Length {
     Length::of_ms(86_400_000)
 }
 
 impl Config {
     fn spec(self, now: Duration) -> Result<PruneSpec, Failure> {
-        let pattern = match (self.dangling, self.pattern) {
+        let dangling = self.dangling.unwrap_or(self.pattern.is_none());
+        let pattern = match (dangling, self.pattern) {
             (true, None) => String::new(),
             (false, Some(pattern)) if !pattern.is_empty() => pattern,
             (true, Some(_)) => {
                 return Err(Failure::invalid_config(
-                    "`pattern` is for images with tags, and `dangling: true` means those without; say `dangling: false`",
+                    "`pattern` is for images with tags, and `dangling: true` means those without; say one of them",
                 ));
             }
             (false, Some(_) | None) => {
@@ -66,7 +62,7 @@ impl Config {
                 self.until
             ))
         })?;
-        Ok(PruneSpec { dangling: self.dangling, pattern, before, keep: self.keep })
+        Ok(PruneSpec { dangling, pattern, before, keep: self.keep })
     }
 }
 

@@ -59,7 +59,7 @@ fn tags_go_by_a_pattern_and_never_the_kept_ones() {
         .image(FakeImage::new("app:v2"))
         .image(FakeImage::new("other:v1"));
 
-    let (host, applied) = run(engine, &json!({ "dangling": false, "pattern": "app:*", "keep": ["app:v2"] }));
+    let (host, applied) = run(engine, &json!({ "pattern": "app:*", "keep": ["app:v2"] }));
 
     assert_eq!(applied.map(|applied| applied.summary), Ok("1 image was removed, 0 B at most".to_owned()));
     assert_eq!(left(&host), ["sha256:app:v2", "sha256:other:v1"]);
@@ -97,7 +97,7 @@ fn a_step_that_makes_no_sense_is_refused() {
     let steps = [
         json!({ "dangling": false }),
         json!({ "dangling": true, "pattern": "app:*" }),
-        json!({ "dangling": false, "pattern": "" }),
+        json!({ "pattern": "" }),
         json!({ "keep": [""] }),
         json!({ "until": "400d" }),
         json!({ "until": "yesterday" }),

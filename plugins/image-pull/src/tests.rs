@@ -135,6 +135,17 @@ fn the_digest_is_that_of_the_name_that_was_asked_for() {
     );
 }
 
+/// A rehearsal fetches nothing, so there is no digest to compare.
+#[test]
+fn what_a_rehearsal_pretends_is_not_held_against_a_digest() {
+    let pretended = FakeImage::untagged(&hex('0')).with(|facts| facts.tags.push(REFERENCE.to_owned()));
+    let host = FakeHost::new().docker(Engine::new().pullable(REFERENCE, pretended));
+
+    let applied = run(&host, &pull()).unwrap();
+
+    assert_eq!(applied.outputs[1].value, json!(format!("{REFERENCE}@{}", hex('0'))));
+}
+
 #[test]
 fn a_registry_and_a_grant_have_to_agree() {
     let registry = || engine().registry_login("ci", "t0ken");

@@ -167,6 +167,9 @@ pub struct Stop {
     /// Its name.
     #[schemars(extend("pattern" = NAME))]
     pub(crate) container: String,
+    /// Whether it keeps its name. With `false` it is moved aside, as by `remove`.
+    #[serde(default = "yes")]
+    pub(crate) keep: bool,
     /// How long it may take after its stop signal before it is killed.
     #[serde(default = "half_a_minute")]
     pub(crate) grace: Length,
@@ -208,6 +211,19 @@ pub struct Remove {
     pub(crate) timeout: Length,
 }
 
+impl Stop {
+    /// The same as a removal, if it is one.
+    pub(crate) fn removal(&self) -> Option<Remove> {
+        let Self { container, keep, grace, timeout } = self;
+        (!keep).then(|| Remove {
+            container: container.clone(),
+            force: true,
+            grace: *grace,
+            timeout: *timeout,
+        })
+    }
+}
+
 /// Removes what was moved aside.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -219,6 +235,10 @@ pub struct Tidy {
 
 /// What Docker takes for the name of a container, with room for `.before`.
 const NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_.-]{0,200}$";
+
+fn yes() -> bool {
+    true
+}
 
 fn loopback() -> String {
     "127.0.0.1".to_owned()

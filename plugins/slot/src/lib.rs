@@ -28,7 +28,10 @@ impl Action for Slot {
     fn capture(config: Config, request: &Request, host: &Host) -> Result<String, Failure> {
         match config {
             Config::Launch(launch) => written(&launch::capture(&launch, request, host)?),
-            Config::Stop(Stop { container, .. }) => written(&stop::capture(&container, host)?),
+            Config::Stop(stop) => written(&match stop.removal() {
+                Some(remove) => stop::capture_removal(&remove, host)?,
+                None => stop::capture(&stop.container, host)?,
+            }),
             Config::Restart(Restart { container, .. }) => written(&stop::capture(&container, host)?),
             Config::Remove(remove) => written(&stop::capture_removal(&remove, host)?),
             Config::Drain(drain) => written(&still::capture(&drain.container, host)?),
@@ -39,7 +42,10 @@ impl Action for Slot {
     fn apply(config: Config, snapshot: &str, request: &Request, host: &Host) -> Result<Applied, Failure> {
         match config {
             Config::Launch(launch) => launch::apply(*launch, &read(snapshot)?, request, host),
-            Config::Stop(stop) => stop::apply(&stop, &read(snapshot)?, host),
+            Config::Stop(stop) => match stop.removal() {
+                Some(remove) => stop::remove(&remove, &read(snapshot)?, host),
+                None => stop::apply(&stop, &read(snapshot)?, host),
+            },
             Config::Restart(restart) => stop::restart(&restart, &read(snapshot)?, host),
             Config::Remove(remove) => stop::remove(&remove, &read(snapshot)?, host),
             Config::Drain(drain) => still::drain(&drain, &read(snapshot)?, host),

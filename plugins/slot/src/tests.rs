@@ -518,6 +518,18 @@ fn what_is_removed_is_only_moved_aside() {
 }
 
 #[test]
+fn what_is_stopped_and_not_kept_is_moved_aside() {
+    let host = running(image());
+    let config = json!({ "op": "stop", "container": "web", "keep": false });
+    let snapshot = capture_action::<Slot>(&host, config.clone()).unwrap();
+
+    apply::<Slot>(&host, config.clone(), &snapshot).unwrap();
+    assert_eq!(host.containers(), states([("web.before", ContainerState::Exited)]));
+    restore_action::<Slot>(&host, config, &snapshot).unwrap();
+    assert_eq!(host.containers(), states([("web", ContainerState::Running)]));
+}
+
+#[test]
 fn what_runs_is_not_removed_without_force() {
     let old = FakeContainer::new("web.before", "web:1").exited(0);
     let host = running(image());

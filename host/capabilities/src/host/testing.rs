@@ -7,7 +7,10 @@ use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::{docker::DockerError, types::HostError}};
+use super::{
+    Context, Ledger, Owner, Surroundings,
+    bindings::runner::plugin::{docker::DockerError, types::HostError},
+};
 use crate::{
     Limits, Machine, Policy, Requested, admit,
     clock::Time,

@@ -420,6 +420,10 @@ fn single_rules(block: &Value) -> Vec<(String, Value)> {
             rules.push((format!("/filesystem/{key}/{index}"), json!({ "filesystem": { key: [rule] } })));
         }
     }
+    // Its keys only mean something together.
+    if let Some(docker) = block.get("docker") {
+        rules.push(("/docker".to_owned(), json!({ "docker": docker })));
+    }
     rules
 }
 

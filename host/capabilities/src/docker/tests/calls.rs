@@ -12,8 +12,8 @@ use crate::{
         Context,
         bindings::runner::plugin::{
             docker::{
-                BuildResult, DockerError, HealthCommand, Host as _, HostContainer as _, LogRange, Login, Mount, OutputStream,
-                Pair, Port, Privilege, PruneSpec, Restart, SecretPair,
+                BuildResult, DockerError, HealthCommand, Host as _, HostContainer as _, LogRange, Login,
+                Mount, OutputStream, Pair, Port, Privilege, PruneSpec, Restart, SecretPair,
             },
             secrets::Host as _,
             types::HostError,
@@ -181,9 +181,13 @@ async fn a_create_is_sent_as_it_was_granted() {
 #[tokio::test]
 async fn what_an_engine_refuses_comes_back_in_its_own_words_without_secrets() {
     let fake = Fake::start(|line| match line {
-        "POST /containers/create?name=web-404" => Reply::Json(404, json!({ "message": "No such image: app:v1" })),
+        "POST /containers/create?name=web-404" => {
+            Reply::Json(404, json!({ "message": "No such image: app:v1" }))
+        }
         "POST /containers/create?name=web-409" => Reply::Json(409, json!({ "message": "the name is taken" })),
-        "POST /containers/create?name=web-500" => Reply::Json(500, json!({ "message": "cannot use TOKEN=hunter2" })),
+        "POST /containers/create?name=web-500" => {
+            Reply::Json(500, json!({ "message": "cannot use TOKEN=hunter2" }))
+        }
         other => panic!("the engine was asked `{other}`"),
     });
     let grants = json!({ "docker": all(), "secrets": ["token"] });
@@ -227,7 +231,8 @@ async fn a_log_is_taken_apart_into_lines() {
     ];
     let bytes = bytes.concat();
     let fake = with_web(move |line| {
-        let path = format!("GET /containers/{}/logs?stdout=1&stderr=1&timestamps=1&tail=7&since=1.050", id('a'));
+        let path =
+            format!("GET /containers/{}/logs?stdout=1&stderr=1&timestamps=1&tail=7&since=1.050", id('a'));
         assert_eq!(line, path);
         Reply::Bytes(bytes.clone())
     });
@@ -347,7 +352,9 @@ fn context_of(fake: &Fake, files: &[(&str, &str)]) {
 async fn a_context_is_sent_in_order_without_what_is_ignored() {
     let fake = Fake::start(|line| {
         if line.starts_with("POST /build?") {
-            Reply::Bytes(b"{\"stream\":\"Step 1/1 : FROM scratch\\n\"}\n{\"aux\":{\"ID\":\"sha256:b\"}}\n".to_vec())
+            Reply::Bytes(
+                b"{\"stream\":\"Step 1/1 : FROM scratch\\n\"}\n{\"aux\":{\"ID\":\"sha256:b\"}}\n".to_vec(),
+            )
         } else {
             Reply::Json(201, json!({}))
         }
@@ -403,7 +410,8 @@ async fn a_context_is_sent_in_order_without_what_is_ignored() {
     assert_eq!(entries, expected);
     let lines = fake.lines();
     let url = url::Url::parse(&format!("http://x{}", lines[0].strip_prefix("POST ").unwrap())).unwrap();
-    let query = |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
+    let query =
+        |name: &str| url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned());
     assert_eq!(url.path(), "/v1.41/build");
     let asked = ["t", "dockerfile", "target", "nocache", "rm", "forcerm", "buildargs"].map(query);
     let told = ["app:v1", "docker/Dockerfile", "final", "true", "true", "true", r#"{"TAG":"v1"}"#];
@@ -422,7 +430,8 @@ async fn a_context_that_is_too_long_or_leads_out_is_not_sent() {
     let mut build = build_spec("app:v1");
     build.max_context_bytes = Some(1000);
     let long = context.build_image(build).await.unwrap().unwrap_err();
-    let text = "the context `context` has 1013 bytes, and 1000 are allowed; leave out more in `.dockerignore`";
+    let text =
+        "the context `context` has 1013 bytes, and 1000 are allowed; leave out more in `.dockerignore`";
     assert_eq!(long, DockerError::Host(HostError::BudgetExceeded(text.to_owned())));
     std::os::unix::fs::symlink("../../secret", fake.place().join("context/out")).unwrap();
     let out = context.build_image(build_spec("app:v1")).await.unwrap().unwrap_err();
@@ -462,7 +471,8 @@ async fn a_build_that_breaks_keeps_its_last_50_lines() {
     let fake = Fake::start(move |_| Reply::Bytes(said.clone().into_bytes()));
     context_of(&fake, &[("Dockerfile", "FROM scratch\n")]);
     let mut context = fake.context(&all());
-    let BuildResult::Broken(problem) = context.build_image(build_spec("app:v1")).await.unwrap().unwrap() else {
+    let BuildResult::Broken(problem) = context.build_image(build_spec("app:v1")).await.unwrap().unwrap()
+    else {
         panic!("it was built");
     };
     let expected: Vec<String> = (10..60).map(|line| format!("line {line}")).collect();
@@ -492,7 +502,13 @@ fn archive(entries: &[(&str, tar::EntryType, &str)]) -> Vec<u8> {
 async fn only_plain_files_are_copied_out_and_none_beside_their_place() {
     use tar::EntryType::{Directory, Link, Regular, Symlink};
     let cases = [
-        archive(&[("r/", Directory, ""), ("r/a", Regular, "a"), ("r/s", Symlink, ""), ("r/h", Link, ""), ("r/s/x", Regular, "x")]),
+        archive(&[
+            ("r/", Directory, ""),
+            ("r/a", Regular, "a"),
+            ("r/s", Symlink, ""),
+            ("r/h", Link, ""),
+            ("r/s/x", Regular, "x"),
+        ]),
         archive(&[("../evil", Regular, "x")]),
         archive(&[("/evil", Regular, "x")]),
     ];
@@ -504,7 +520,9 @@ async fn only_plain_files_are_copied_out_and_none_beside_their_place() {
     let mut context = fake.context(&all());
     let container = web(&mut context).await;
     for case in ["/0", "/1", "/2"] {
-        answers.push(context.copy_out(again(&container), case.to_owned(), "out".to_owned(), None).await.unwrap());
+        answers.push(
+            context.copy_out(again(&container), case.to_owned(), "out".to_owned(), None).await.unwrap(),
+        );
     }
     let refused = |path: &str| {
         let text = format!("the engine sent the path `{path}`, which is not taken");
@@ -532,8 +550,10 @@ async fn a_login_goes_to_the_engine_and_nowhere_else() {
         other => panic!("the engine was asked `{other}`"),
     });
     let grants = json!({ "docker": all(), "secrets": ["token"] });
-    let mut context =
-        crate::host::testing::Builder::new(grants).secret("token", b"hunter2??>>").docker(fake.engine()).build();
+    let mut context = crate::host::testing::Builder::new(grants)
+        .secret("token", b"hunter2??>>")
+        .docker(fake.engine())
+        .build();
     let password = context.get("token".to_owned()).unwrap().unwrap();
     let login = Login { user: "me".to_owned(), password };
     let refused = context.pull_image("127.0.0.1:5055/app:v1".to_owned(), Some(login), None).await.unwrap();
@@ -573,7 +593,10 @@ async fn a_push_says_the_digest_and_a_pull_fetches_nothing_that_is_there() {
     // Names that no rule covers are not shown.
     assert_eq!((facts.tags, facts.digests), (words(&["app:v1"]), Vec::new()));
     assert_eq!((facts.created_at_ms, facts.size, facts.layers, facts.has_health_check), (2000, 7, 2, true));
-    assert_eq!((facts.exposed, facts.user.as_str(), facts.architecture.as_str()), (words(&["80/tcp"]), "app", "amd64"));
+    assert_eq!(
+        (facts.exposed, facts.user.as_str(), facts.architecture.as_str()),
+        (words(&["80/tcp"]), "app", "amd64")
+    );
 }
 
 #[tokio::test]
@@ -615,12 +638,18 @@ async fn pruning_spares_what_is_used_kept_young_or_not_granted() {
     let gone: Vec<(char, usize)> =
         pruned.iter().map(|one| (one.id.chars().last().unwrap(), one.tags.len())).collect();
     assert_eq!(gone, [('7', 0), ('4', 2)]);
-    let deleted = |lines: Vec<String>| lines.into_iter().filter(|line| line.starts_with("DELETE")).collect::<Vec<_>>();
+    let deleted =
+        |lines: Vec<String>| lines.into_iter().filter(|line| line.starts_with("DELETE")).collect::<Vec<_>>();
     let seven = format!("DELETE /v1.41/images/sha256:{}", id('7'));
     let lines = deleted(fake.lines());
     assert_eq!(
         lines,
-        ["DELETE /v1.41/images/app:old", "DELETE /v1.41/images/app:older", &seven, "DELETE /v1.41/images/app:busy"]
+        [
+            "DELETE /v1.41/images/app:old",
+            "DELETE /v1.41/images/app:older",
+            &seven,
+            "DELETE /v1.41/images/app:busy"
+        ]
     );
     let pruned = context.prune_images(spec(true, "")).await.unwrap().unwrap();
     assert_eq!(pruned.iter().map(|one| one.id.chars().last().unwrap()).collect::<String>(), "7");

@@ -11,8 +11,8 @@ use crate::{
         Context,
         bindings::runner::plugin::{
             docker::{
-                ContainerSpec, DockerError, ExecSpec, Host as _, HostContainer as _, LogRange, Mount, Pair, Port, Privilege,
-                PruneSpec,
+                ContainerSpec, DockerError, ExecSpec, Host as _, HostContainer as _, LogRange, Mount, Pair,
+                Port, Privilege, PruneSpec,
             },
             types::HostError,
         },
@@ -78,13 +78,20 @@ async fn no_verb_that_is_not_granted_reaches_the_engine() {
         other => panic!("the engine was asked `{other}`"),
     });
     // One that lets a handle be had, and nothing else be done with it.
-    let mut context = fake.context(&json!({ "verbs": ["container.create"], "containers": ["web-*"], "images": ["app:*"] }));
+    let mut context =
+        fake.context(&json!({ "verbs": ["container.create"], "containers": ["web-*"], "images": ["app:*"] }));
     let found = context.find_container("web-1".to_owned()).await.unwrap().unwrap().unwrap();
     let asked = fake.asked().len();
     let handle = || wasmtime::component::Resource::new_borrow(found.rep());
     let range = LogRange { tail: None, since_ms: None, max_bytes: None };
-    let exec =
-        ExecSpec { command: vec!["sh".to_owned()], env: Vec::new(), user: None, directory: None, timeout_ms: None, max_bytes: None };
+    let exec = ExecSpec {
+        command: vec!["sh".to_owned()],
+        env: Vec::new(),
+        user: None,
+        directory: None,
+        timeout_ms: None,
+        max_bytes: None,
+    };
     let answers = [
         context.inspect(handle()).await.unwrap().map(drop),
         context.start(handle()).await.unwrap(),
@@ -108,7 +115,12 @@ async fn no_verb_that_is_not_granted_reaches_the_engine() {
         context.remove_network("web-net".to_owned()).await.unwrap().map(drop),
         context.own_networks().await.unwrap().map(drop),
         context
-            .prune_images(PruneSpec { dangling: true, pattern: String::new(), before_ms: 1, keep: Vec::new() })
+            .prune_images(PruneSpec {
+                dangling: true,
+                pattern: String::new(),
+                before_ms: 1,
+                keep: Vec::new(),
+            })
             .await
             .unwrap()
             .map(drop),
@@ -170,7 +182,17 @@ async fn what_no_grant_can_give_is_refused_whatever_it_says() {
     });
     let mut context = fake.context(&all);
     let own_socket = fake.socket().to_str().unwrap().to_owned();
-    for source in ["/", "/proc", "/sys/kernel", "/etc", "/etc/shadow", "/var", "/run", "/var/run/docker.sock", &own_socket] {
+    for source in [
+        "/",
+        "/proc",
+        "/sys/kernel",
+        "/etc",
+        "/etc/shadow",
+        "/var",
+        "/run",
+        "/var/run/docker.sock",
+        &own_socket,
+    ] {
         let spec = with(|spec| spec.mounts = vec![mount(source)]);
         assert_eq!(context.create_container(spec).await.unwrap().unwrap_err(), denied(), "{source}");
     }
@@ -231,14 +253,23 @@ async fn names_that_would_change_the_request_are_no_names() {
     }));
     for name in ["", "../images/json", "a/../../images", "a?all=1", "a#b", "a b", "a%2e%2e", "a\nb", "-a"] {
         let shown: String = name.chars().flat_map(char::escape_debug).collect();
-        let text = |what: &str| invalid(&format!("`{shown}` cannot be the name of a {what}: letters, digits, `_`, `.` and `-`"));
+        let text = |what: &str| {
+            invalid(&format!("`{shown}` cannot be the name of a {what}: letters, digits, `_`, `.` and `-`"))
+        };
         assert_eq!(context.find_container(name.to_owned()).await.unwrap().unwrap_err(), text("container"));
-        assert_eq!(context.create_container(spec(name, "app:v1")).await.unwrap().unwrap_err(), text("container"));
-        assert_eq!(context.create_network(name.to_owned(), false).await.unwrap().unwrap_err(), text("network"));
+        assert_eq!(
+            context.create_container(spec(name, "app:v1")).await.unwrap().unwrap_err(),
+            text("container")
+        );
+        assert_eq!(
+            context.create_network(name.to_owned(), false).await.unwrap().unwrap_err(),
+            text("network")
+        );
         let image = context.inspect_image(format!("{name}:v1/..")).await.unwrap().unwrap_err();
         assert!(matches!(image, DockerError::Host(HostError::Invalid(_))), "{image:?}");
     }
-    let taken = with(|spec| spec.labels = vec![Pair { name: "runner.run".to_owned(), value: "other".to_owned() }]);
+    let taken =
+        with(|spec| spec.labels = vec![Pair { name: "runner.run".to_owned(), value: "other".to_owned() }]);
     assert_eq!(
         context.create_container(taken).await.unwrap().unwrap_err(),
         invalid("the label `runner.run`: labels that start with `runner.` are the runner's own")
@@ -250,7 +281,9 @@ async fn names_that_would_change_the_request_are_no_names() {
 #[tokio::test]
 async fn what_is_another_runs_is_not_there() {
     let answer = |line: &str| match line {
-        "GET /containers/web-1/json" => Reply::Json(200, container("web-1", &json!({ "runner.run": "OTHER" }))),
+        "GET /containers/web-1/json" => {
+            Reply::Json(200, container("web-1", &json!({ "runner.run": "OTHER" })))
+        }
         line if line.starts_with("GET /containers/json") => Reply::Json(
             200,
             json!([
@@ -258,10 +291,9 @@ async fn what_is_another_runs_is_not_there() {
                 { "Id": id('b'), "Names": ["/secret"], "Labels": {} },
             ]),
         ),
-        "GET /networks/web-net" => Reply::Json(
-            200,
-            json!({ "Name": "web-net", "Id": id('c'), "Labels": { "runner.run": "OTHER" } }),
-        ),
+        "GET /networks/web-net" => {
+            Reply::Json(200, json!({ "Name": "web-net", "Id": id('c'), "Labels": { "runner.run": "OTHER" } }))
+        }
         line if line.starts_with("GET /containers/aaaa") => {
             Reply::Json(200, container("web-1", &json!({ "runner.run": "OTHER" })))
         }

@@ -5,10 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Capability, DockerHost, GrantError, Policy, Refusal, Requested, admit,
-    docker::{
-        DockerGrant, Reference, Verb,
-        grant::Wanted,
-    },
+    docker::{DockerGrant, Reference, Verb, grant::Wanted},
 };
 
 fn grant(value: &Value) -> DockerGrant {
@@ -45,26 +42,90 @@ fn a_grant_reads_back_as_it_was_written() {
 #[test]
 fn what_cannot_be_meant_is_an_error_with_its_place() {
     let table = [
-        (json!({ "verbs": ["container.restart"], "containers": ["a"] }), "/verbs/0", "there is no verb `container.restart`; did you mean `container.start`?"),
+        (
+            json!({ "verbs": ["container.restart"], "containers": ["a"] }),
+            "/verbs/0",
+            "there is no verb `container.restart`; did you mean `container.start`?",
+        ),
         (json!({ "verbs": ["*"], "containers": ["a"] }), "/verbs/0", "there is no verb `*`"),
         (json!({ "verb": [] }), "/verb", "unknown key `verb`; did you mean `verbs`?"),
-        (json!({ "verbs": ["container.start"] }), "/verbs", "a verb of this grant needs `containers`, and there is none"),
-        (json!({ "verbs": ["container.create"], "containers": ["a"] }), "/verbs", "a verb of this grant needs `images`, and there is none"),
-        (json!({ "verbs": ["network.remove"] }), "/verbs", "a verb of this grant needs `networks`, and there is none"),
-        (json!({ "verbs": ["image.pull"], "images": ["a:b"], "containers": ["a"] }), "/containers", "no verb of this grant needs `containers`"),
-        (json!({ "verbs": ["container.start"], "containers": ["a"], "images": ["a:b"] }), "/images", "no verb of this grant needs `images`"),
-        (json!({ "verbs": ["container.start"], "containers": ["a"], "ports": ["127.0.0.1:1"] }), "/ports", "no verb of this grant needs `ports`"),
-        (json!({ "verbs": ["container.start"], "containers": ["a"], "allow": ["privileged"] }), "/allow", "no verb of this grant needs `allow`"),
-        (json!({ "containers": ["a/b"], "verbs": [] }), "/containers/0", "`a/b` is not a name: letters, digits, `_`, `.`, `-`, and `*` for any of them"),
-        (json!({ "images": ["app"] }), "/images/0", "`app` is not a rule for images: it says no tag; write `app:latest`, or `app:*` for all tags"),
-        (json!({ "images": ["App:v1"] }), "/images/0", "`App:v1` is not a rule for images: a name is made of lower-case letters, digits, `.`, `_`, `-` and `*` between `/`"),
+        (
+            json!({ "verbs": ["container.start"] }),
+            "/verbs",
+            "a verb of this grant needs `containers`, and there is none",
+        ),
+        (
+            json!({ "verbs": ["container.create"], "containers": ["a"] }),
+            "/verbs",
+            "a verb of this grant needs `images`, and there is none",
+        ),
+        (
+            json!({ "verbs": ["network.remove"] }),
+            "/verbs",
+            "a verb of this grant needs `networks`, and there is none",
+        ),
+        (
+            json!({ "verbs": ["image.pull"], "images": ["a:b"], "containers": ["a"] }),
+            "/containers",
+            "no verb of this grant needs `containers`",
+        ),
+        (
+            json!({ "verbs": ["container.start"], "containers": ["a"], "images": ["a:b"] }),
+            "/images",
+            "no verb of this grant needs `images`",
+        ),
+        (
+            json!({ "verbs": ["container.start"], "containers": ["a"], "ports": ["127.0.0.1:1"] }),
+            "/ports",
+            "no verb of this grant needs `ports`",
+        ),
+        (
+            json!({ "verbs": ["container.start"], "containers": ["a"], "allow": ["privileged"] }),
+            "/allow",
+            "no verb of this grant needs `allow`",
+        ),
+        (
+            json!({ "containers": ["a/b"], "verbs": [] }),
+            "/containers/0",
+            "`a/b` is not a name: letters, digits, `_`, `.`, `-`, and `*` for any of them",
+        ),
+        (
+            json!({ "images": ["app"] }),
+            "/images/0",
+            "`app` is not a rule for images: it says no tag; write `app:latest`, or `app:*` for all tags",
+        ),
+        (
+            json!({ "images": ["App:v1"] }),
+            "/images/0",
+            "`App:v1` is not a rule for images: a name is made of lower-case letters, digits, `.`, `_`, `-` and `*` between `/`",
+        ),
         (json!({ "ports": ["8000"] }), "/ports/0", "`8000` is not `address:port` or `address:first-last`"),
-        (json!({ "ports": ["127.0.0.1:9-8"] }), "/ports/0", "`127.0.0.1:9-8`: the range ends before it begins"),
-        (json!({ "ports": ["127.0.0.1:0-8"] }), "/ports/0", "`127.0.0.1:0-8`: port 0 means any free one, and stands alone"),
-        (json!({ "mounts": { "read": ["a/../b"] } }), "/mounts/read/0", "`a/../b`: a path to mount holds no `..`"),
+        (
+            json!({ "ports": ["127.0.0.1:9-8"] }),
+            "/ports/0",
+            "`127.0.0.1:9-8`: the range ends before it begins",
+        ),
+        (
+            json!({ "ports": ["127.0.0.1:0-8"] }),
+            "/ports/0",
+            "`127.0.0.1:0-8`: port 0 means any free one, and stands alone",
+        ),
+        (
+            json!({ "mounts": { "read": ["a/../b"] } }),
+            "/mounts/read/0",
+            "`a/../b`: a path to mount holds no `..`",
+        ),
         (json!({ "mounts": { "reed": [] } }), "/mounts/reed", "unknown key `reed`"),
-        (json!({ "allow": ["privilege"] }), "/allow/0", "there is no privilege `privilege`; did you mean `privileged`?"),
-        (json!({ "allow": ["device:/dev/../etc/shadow"] }), "/allow/0", "`device:/dev/../etc/shadow`: a device is a plain path below `/dev/`"),
+        (
+            json!({ "allow": ["privilege"] }),
+            "/allow/0",
+            "there is no privilege `privilege`; did you mean `privileged`?",
+        ),
+        (
+            json!({ "allow": ["device:/dev/../etc/shadow"] }),
+            "/allow/0",
+            "`device:/dev/../etc/shadow`: a device is a plain path below `/dev/`",
+        ),
     ];
     for (block, pointer, message) in table {
         assert_eq!(errors(&block), [(pointer.to_owned(), message.to_owned())], "{block}");
@@ -73,13 +134,27 @@ fn what_cannot_be_meant_is_an_error_with_its_place() {
 
 #[test]
 fn what_makes_a_container_its_machine_is_no_mount_root() {
-    for root in ["/", "/proc", "/proc/1", "/sys", "/etc", "/etc/ssh", "//etc/./", "/var", "/run", "/var/run", "/var/lib/docker/volumes"] {
+    for root in [
+        "/",
+        "/proc",
+        "/proc/1",
+        "/sys",
+        "/etc",
+        "/etc/ssh",
+        "//etc/./",
+        "/var",
+        "/run",
+        "/var/run",
+        "/var/lib/docker/volumes",
+    ] {
         let block = json!({ "verbs": ["container.create"], "containers": ["a"], "images": ["*"], "mounts": { "read": [root] } });
         assert_eq!(
             errors(&block),
             [(
                 "/mounts/read/0".to_owned(),
-                format!("`{root}` cannot be mounted by any grant: it is, or holds, what makes a container as mighty as its machine")
+                format!(
+                    "`{root}` cannot be mounted by any grant: it is, or holds, what makes a container as mighty as its machine"
+                )
             )]
         );
     }
@@ -93,7 +168,8 @@ fn what_makes_a_container_its_machine_is_no_mount_root() {
         errors(&socket(json!([]))),
         [(
             "/mounts/write/0".to_owned(),
-            "`/var/run/docker.sock` is where an engine listens: whoever may write there rules the machine".to_owned()
+            "`/var/run/docker.sock` is where an engine listens: whoever may write there rules the machine"
+                .to_owned()
         )]
     );
     assert!(DockerGrant::parse(&socket(json!(["docker-socket"]))).is_ok());
@@ -112,8 +188,22 @@ fn names_of_images_have_one_spelling() {
         assert_eq!(image(written).to_string(), shown);
     }
     let wrong = [
-        "", "app:", "App", "a b", "app/../x", "../../containers/json", "app?x=1", "app#x", "app%2e", "app:v1@sha256:0",
-        "sha256:abc", "a/", "/a", "a//b", "-a", "app:v1/..",
+        "",
+        "app:",
+        "App",
+        "a b",
+        "app/../x",
+        "../../containers/json",
+        "app?x=1",
+        "app#x",
+        "app%2e",
+        "app:v1@sha256:0",
+        "sha256:abc",
+        "a/",
+        "/a",
+        "a//b",
+        "-a",
+        "app:v1/..",
     ];
     for text in wrong {
         assert!(text.parse::<Reference>().is_err(), "{text}");
@@ -130,9 +220,17 @@ fn rules_for_images_cover_what_they_say_and_no_other_registry() {
     let pinned = format!("app@{DIGEST}");
     let other = "app@sha256:0000000000000000000000000000000000000000000000000000000000000000";
     let table: [(&str, &[&str], &[&str]); 6] = [
-        ("app:*", &["app:v1", "app", "docker.io/library/app:v2"], &["app-evil:v1", &pinned, "app:5000/evil:v1", "team/app:v1", DIGEST]),
+        (
+            "app:*",
+            &["app:v1", "app", "docker.io/library/app:v2"],
+            &["app-evil:v1", &pinned, "app:5000/evil:v1", "team/app:v1", DIGEST],
+        ),
         ("app-*:v1", &["app-x:v1"], &["app-x:v2", "app-evil.example/x:v1", "app:v1"]),
-        ("127.0.0.1:5055/*:*", &["127.0.0.1:5055/app:v1"], &["127.0.0.1:5055/team/app:v1", "127.0.0.1:5056/app:v1"]),
+        (
+            "127.0.0.1:5055/*:*",
+            &["127.0.0.1:5055/app:v1"],
+            &["127.0.0.1:5055/team/app:v1", "127.0.0.1:5056/app:v1"],
+        ),
         (&pinned, &[&pinned], &[other, "app:v1"]),
         ("app@sha256:*", &[&pinned, other], &["app:v1", DIGEST]),
         ("*", &["app:v1", &pinned, "registry.example/a/b/c:v1", DIGEST], &[]),
@@ -164,7 +262,8 @@ fn wide() -> Value {
 
 #[test]
 fn a_call_names_every_rule_it_uses() {
-    let rules: Vec<String> = grant(&wide()).covers(&wanted()).unwrap().iter().map(ToString::to_string).collect();
+    let rules: Vec<String> =
+        grant(&wide()).covers(&wanted()).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(
         rules,
         [
@@ -185,13 +284,29 @@ fn each_list_denies_by_itself_and_the_refusal_can_be_pasted() {
     let paste = "docker: { verbs: [container.create], containers: [web-1], images: [\"app:v1\"], networks: [inner], ports: \
                  [\"127.0.0.1:8000\"], mounts: { read: [fixtures/a], write: [/srv/x] }, allow: [host-pid] }";
     let table = [
-        ("/verbs/0", json!("container.start"), "none of its `docker.verbs` covers `container.create`: `container.start`"),
+        (
+            "/verbs/0",
+            json!("container.start"),
+            "none of its `docker.verbs` covers `container.create`: `container.start`",
+        ),
         ("/containers/0", json!("web-2"), "none of its `docker.containers` covers `web-1`: `web-2`"),
         ("/images/0", json!("app:v2"), "none of its `docker.images` covers `app:v1`: `app:v2`"),
         ("/networks/0", json!("outer"), "none of its `docker.networks` covers `inner`: `outer`"),
-        ("/ports/0", json!("0.0.0.0:8000"), "none of its `docker.ports` covers `127.0.0.1:8000`: `0.0.0.0:8000`"),
-        ("/mounts/read/0", json!("fixtures/a/b"), "none of its `docker.mounts.read` covers `fixtures/a`: `fixtures/a/b`"),
-        ("/mounts/write/0", json!("/srv/x/y"), "none of its `docker.mounts.write` covers `/srv/x`: `/srv/x/y`"),
+        (
+            "/ports/0",
+            json!("0.0.0.0:8000"),
+            "none of its `docker.ports` covers `127.0.0.1:8000`: `0.0.0.0:8000`",
+        ),
+        (
+            "/mounts/read/0",
+            json!("fixtures/a/b"),
+            "none of its `docker.mounts.read` covers `fixtures/a`: `fixtures/a/b`",
+        ),
+        (
+            "/mounts/write/0",
+            json!("/srv/x/y"),
+            "none of its `docker.mounts.write` covers `/srv/x`: `/srv/x/y`",
+        ),
         ("/allow/0", json!("host-ipc"), "none of its `docker.allow` covers `host-pid`: `host-ipc`"),
     ];
     for (pointer, value, message) in table {
@@ -217,7 +332,10 @@ fn a_root_for_writing_is_one_for_reading() {
     let mount = |path: &str, write| {
         grant.covers(&Wanted { mounts: vec![(path.parse().unwrap(), write)], ..Wanted::default() }).is_ok()
     };
-    assert_eq!([mount("/srv/x", false), mount("fixtures/a", true), mount("fixtures2", false)], [true, false, false]);
+    assert_eq!(
+        [mount("/srv/x", false), mount("fixtures/a", true), mount("fixtures2", false)],
+        [true, false, false]
+    );
     assert!(!mount("/fixtures", false));
 }
 
@@ -243,7 +361,10 @@ fn what_only_an_operator_can_give_needs_a_policy() {
         Policy::parse(&json!({ "version": 1, "grants": grants })).unwrap()
     };
     let beyond = admit(requested.clone(), &policy(json!(["host-pid"]))).unwrap_err();
-    assert_eq!((beyond[0].capability, beyond[0].request.as_str()), (Capability::Docker, "the Docker privilege `privileged`"));
+    assert_eq!(
+        (beyond[0].capability, beyond[0].request.as_str()),
+        (Capability::Docker, "the Docker privilege `privileged`")
+    );
     assert!(admit(requested, &policy(json!(["privileged"]))).is_ok());
     // Limits alone are no ceiling.
     let limits = Policy::parse(&json!({ "version": 1, "limits": { "calls": 5 } })).unwrap();
@@ -281,7 +402,11 @@ fn an_engine_is_named_as_docker_names_it() {
     let read = |text: &str| text.parse::<DockerHost>();
     assert_eq!(read("unix:///run/x.sock"), Ok(DockerHost::Unix("/run/x.sock".to_owned())));
     assert_eq!(read("ssh://admin@l9"), Ok(DockerHost::Ssh("admin@l9".to_owned())));
-    assert!(["", "ssh://-oProxyCommand=x", "ssh://l9:22", "tcp://l9", "npipe:////./pipe"].iter().all(|text| read(text).is_err()));
+    assert!(
+        ["", "ssh://-oProxyCommand=x", "ssh://l9:22", "tcp://l9", "npipe:////./pipe"]
+            .iter()
+            .all(|text| read(text).is_err())
+    );
 }
 
 fn names() -> impl Strategy<Value = String> {
@@ -294,14 +419,28 @@ fn images() -> impl Strategy<Value = String> {
 
 fn any_grant() -> impl Strategy<Value = Value> {
     let verbs = prop::collection::vec(
-        prop::sample::select(vec!["container.start", "container.create", "container.*", "image.pull", "image.*", "network.*"]),
+        prop::sample::select(vec![
+            "container.start",
+            "container.create",
+            "container.*",
+            "image.pull",
+            "image.*",
+            "network.*",
+        ]),
         0..3,
     );
     let ports = prop::collection::vec(
-        prop::sample::select(vec!["127.0.0.1:1", "127.0.0.1:1-3", "127.0.0.1:2-9", "127.0.0.1:0", "0.0.0.0:1-3"]),
+        prop::sample::select(vec![
+            "127.0.0.1:1",
+            "127.0.0.1:1-3",
+            "127.0.0.1:2-9",
+            "127.0.0.1:0",
+            "0.0.0.0:1-3",
+        ]),
         0..3,
     );
-    let roots = || prop::collection::vec(prop::sample::select(vec!["./", "a", "a/b", "/srv", "/srv/a", "/a"]), 0..2);
+    let roots =
+        || prop::collection::vec(prop::sample::select(vec!["./", "a", "a/b", "/srv", "/srv/a", "/a"]), 0..2);
     (
         verbs,
         prop::collection::vec(names(), 0..3),

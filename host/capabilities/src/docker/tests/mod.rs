@@ -8,6 +8,6 @@ mod denials;
 mod fake;
 mod grants;
 #[cfg(feature = "host")]
-mod real;
-#[cfg(feature = "host")]
 mod reached;
+#[cfg(feature = "host")]
+mod real;

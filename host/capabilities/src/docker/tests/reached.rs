@@ -45,7 +45,10 @@ async fn an_engine_says_what_it_is_once() {
     });
     let mut context = fake.context(&grant());
     let facts = context.engine().await.unwrap().unwrap();
-    assert_eq!((facts.version.as_str(), facts.api.as_str(), facts.platform.as_str()), ("20.10.24", "1.41", "linux/amd64"));
+    assert_eq!(
+        (facts.version.as_str(), facts.api.as_str(), facts.platform.as_str()),
+        ("20.10.24", "1.41", "linux/amd64")
+    );
     assert!(context.find_container("web".to_owned()).await.unwrap().unwrap().is_none());
     assert_eq!(fake.lines(), ["GET /v1.41/containers/web/json"]);
 }
@@ -83,7 +86,10 @@ async fn an_engine_that_goes_away_leaves_what_it_did_in_doubt() {
     let mut context = fake.context(&grant());
     let gone = context.find_container("web".to_owned()).await.unwrap().unwrap_err();
     let DockerError::Host(HostError::Unavailable(text)) = gone else { panic!("{gone:?}") };
-    let begin = format!("unix://{}: the connection broke off while the engine was asked to look at container `web` (", fake.socket().display());
+    let begin = format!(
+        "unix://{}: the connection broke off while the engine was asked to look at container `web` (",
+        fake.socket().display()
+    );
     let end = "); whether it was done is not known: look with `docker ps -a`";
     assert!(text.starts_with(&begin) && text.ends_with(end), "{text}");
 }
@@ -116,14 +122,21 @@ async fn ssh_carries_the_bytes_and_its_words_are_shown() {
     let arguments = place.path().join("arguments");
     let answer = super::fake::version("1.41").to_string();
     let head = format!("HTTP/1.1 200 OK\\r\\nContent-Length: {}\\r\\n\\r\\n", answer.len());
-    let script = format!("echo \"$@\" > {}\nread line\nprintf '{head}%s' '{answer}'\ncat > /dev/null", arguments.display());
+    let script = format!(
+        "echo \"$@\" > {}\nread line\nprintf '{head}%s' '{answer}'\ncat > /dev/null",
+        arguments.display()
+    );
     let facts = asked(through(&ssh(place.path(), &script))).await.unwrap();
     assert_eq!(facts.platform, "linux/amd64");
     assert_eq!(
         fs::read_to_string(&arguments).unwrap(),
         "-T -o BatchMode=yes -o ConnectTimeout=10 -- admin@l9 docker system dial-stdio\n"
     );
-    let text = unreachable(through(&ssh(place.path(), "echo 'ssh: connect to host l9 port 22: Connection refused' >&2\nexit 255"))).await;
+    let text = unreachable(through(&ssh(
+        place.path(),
+        "echo 'ssh: connect to host l9 port 22: Connection refused' >&2\nexit 255",
+    )))
+    .await;
     assert_eq!(
         text,
         "ssh://admin@l9: `ssh` did not reach a Docker Engine: ssh: connect to host l9 port 22: Connection refused; try `ssh -o BatchMode=yes \
@@ -168,7 +181,8 @@ async fn tcp_wants_a_certificate_on_both_sides() {
     let issuer = Issuer::new(authority, authority_key);
     let signed = |name: &str| {
         let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
+        let certificate =
+            CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
         (certificate, key)
     };
     let (server, server_key) = signed("127.0.0.1");
@@ -180,12 +194,16 @@ async fn tcp_wants_a_certificate_on_both_sides() {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(authority_certificate.der().clone()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider));
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_client_cert_verifier(verifier.build().unwrap())
-        .with_single_cert(vec![server.der().clone()], rustls::pki_types::PrivateKeyDer::try_from(server_key.serialize_der()).unwrap())
+        .with_single_cert(
+            vec![server.der().clone()],
+            rustls::pki_types::PrivateKeyDer::try_from(server_key.serialize_der()).unwrap(),
+        )
         .unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -198,7 +216,8 @@ async fn tcp_wants_a_certificate_on_both_sides() {
                 continue;
             }
             let body = super::fake::version("1.41").to_string();
-            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
             drop(stream.write_all([head.as_bytes(), body.as_bytes()].concat().as_slice()).await);
         }
     });
@@ -206,19 +225,25 @@ async fn tcp_wants_a_certificate_on_both_sides() {
         let host = DockerHost::Tcp { host: "127.0.0.1".to_owned(), port, tls };
         Engine::new(host, Places { directory: place.path().to_owned(), ..Places::default() })
     };
-    let files = |cert: &str| TlsFiles { ca: "ca.pem".to_owned(), cert: cert.to_owned(), key: "key.pem".to_owned() };
+    let files =
+        |cert: &str| TlsFiles { ca: "ca.pem".to_owned(), cert: cert.to_owned(), key: "key.pem".to_owned() };
     assert_eq!(asked(engine(Some(files("cert.pem")))).await.unwrap().api, "1.41");
     let none = unreachable(engine(Some(files("none.pem")))).await;
     assert!(none.starts_with(&format!("tcp://127.0.0.1:{port}: `none.pem` cannot be read: ")), "{none}");
     // Without TLS it is not understood, and nothing is made of that.
     let plain = unreachable(engine(None)).await;
-    assert!(plain.contains("the connection broke off while the engine was asked to say its version"), "{plain}");
+    assert!(
+        plain.contains("the connection broke off while the engine was asked to say its version"),
+        "{plain}"
+    );
 }
 
 #[tokio::test]
 async fn an_id_that_is_none_is_not_put_into_a_path() {
     let fake = Fake::start(|line| match line {
-        line if line.starts_with("POST /containers/create") => Reply::Json(201, json!({ "Id": "../../x", "Warnings": [] })),
+        line if line.starts_with("POST /containers/create") => {
+            Reply::Json(201, json!({ "Id": "../../x", "Warnings": [] }))
+        }
         other => panic!("the engine was asked `{other}`"),
     });
     let mut context =

@@ -75,7 +75,11 @@ impl Drop for Stage {
     fn drop(&mut self) {
         let docker = |arguments: &[&str]| {
             let output = Command::new("docker").args(arguments).output().unwrap();
-            String::from_utf8(output.stdout).unwrap().split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+            String::from_utf8(output.stdout)
+                .unwrap()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
         };
         let name = format!("name=^{}", self.prefix);
         for id in docker(&["ps", "-aq", "--filter", &name]) {
@@ -128,7 +132,8 @@ fn stage(test: &str, more: &Value) -> Option<Stage> {
 #[expect(clippy::print_stderr, reason = "whoever reads the test's output should know")]
 #[expect(clippy::disallowed_methods, reason = "a switch of the test, not of the product")]
 fn there() -> bool {
-    let answers = Command::new("docker").args(["version"]).output().is_ok_and(|output| output.status.success());
+    let answers =
+        Command::new("docker").args(["version"]).output().is_ok_and(|output| output.status.success());
     if !answers {
         assert!(
             std::env::var_os("RUNNER_TEST_DOCKER").is_none_or(|value| value != "required"),
@@ -263,7 +268,10 @@ async fn real_docker_publishes_probes_measures_and_stops() {
         // The engine tells nobody who does not listen all the time.
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     };
-    assert!(matches!((facts.state, facts.health), (ContainerState::Running, HealthStatus::Healthy)), "{facts:?}");
+    assert!(
+        matches!((facts.state, facts.health), (ContainerState::Running, HealthStatus::Healthy)),
+        "{facts:?}"
+    );
     assert_eq!((facts.probes[0].exit_code, facts.probes[0].output.as_str()), (0, "well\n"));
     let port = &facts.ports[0];
     assert_eq!((facts.ports.len(), port.inside, port.address.as_str()), (1, 8000, "127.0.0.1"));
@@ -326,18 +334,33 @@ async fn real_docker_keeps_the_end_of_a_long_log_and_follows_one() {
 async fn real_docker_gives_files_out_and_no_links() {
     let Some(mut stage) = stage("copy", &json!({})) else { return };
     stage.built().await;
-    let words = ["directory", "/r/sub", "file", "/r/a.xml", "<a/>", "file", "/r/sub/b", "b", "link", "/etc/passwd", "/r/l"];
+    let words = [
+        "directory",
+        "/r/sub",
+        "file",
+        "/r/a.xml",
+        "<a/>",
+        "file",
+        "/r/sub/b",
+        "b",
+        "link",
+        "/etc/passwd",
+        "/r/l",
+    ];
     let container = stage.ran("made", &words).await;
     assert_eq!(stage.context.wait(again(&container), None).await.unwrap().unwrap(), 0);
-    let copied = stage.context.copy_out(again(&container), "/r/.".to_owned(), "out/all".to_owned(), None).await;
+    let copied =
+        stage.context.copy_out(again(&container), "/r/.".to_owned(), "out/all".to_owned(), None).await;
     assert_eq!(copied.unwrap().unwrap(), ["out/all/a.xml", "out/all/sub/b"]);
     let read = |path: &str| fs::read_to_string(stage.directory.path().join(path)).unwrap();
     assert_eq!((read("out/all/a.xml"), read("out/all/sub/b")), ("<a/>".to_owned(), "b".to_owned()));
     assert!(fs::symlink_metadata(stage.directory.path().join("out/all/l")).is_err());
-    let one = stage.context.copy_out(again(&container), "/r/a.xml".to_owned(), "out".to_owned(), Some(3)).await;
+    let one =
+        stage.context.copy_out(again(&container), "/r/a.xml".to_owned(), "out".to_owned(), Some(3)).await;
     let too_long = "more than 3 bytes to copy; what came before `out/a.xml` is there".to_owned();
     assert_eq!(one.unwrap().unwrap_err(), DockerError::Host(HostError::BudgetExceeded(too_long)));
-    let outside = stage.context.copy_out(again(&container), "/r/a.xml".to_owned(), "else".to_owned(), None).await;
+    let outside =
+        stage.context.copy_out(again(&container), "/r/a.xml".to_owned(), "else".to_owned(), None).await;
     assert_eq!(outside.unwrap().unwrap_err(), DockerError::Host(HostError::Denied));
 }
 
@@ -345,7 +368,11 @@ async fn real_docker_gives_files_out_and_no_links() {
 async fn real_docker_says_why_a_build_broke() {
     let Some(mut stage) = stage("broken", &json!({})) else { return };
     let dockerfile = stage.directory.path().join("context/Dockerfile");
-    fs::write(&dockerfile, "FROM scratch\nCOPY app /app\nRUN [\"/app\", \"err\", \"oh no\", \"exit\", \"9\"]\n").unwrap();
+    fs::write(
+        &dockerfile,
+        "FROM scratch\nCOPY app /app\nRUN [\"/app\", \"err\", \"oh no\", \"exit\", \"9\"]\n",
+    )
+    .unwrap();
     let image = stage.image();
     let broken = stage.context.build_image(build_spec(&image)).await.unwrap().unwrap();
     let BuildResult::Broken(problem) = broken else { panic!("{broken:?}") };

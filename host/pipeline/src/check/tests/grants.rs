@@ -255,6 +255,24 @@ fn a_command_grant_is_held_against_the_policy_and_against_what_is_imported() {
 }
 
 #[test]
+fn git_and_docker_grants_are_held_against_the_policy() {
+    let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { git: [refs, { repository: ., verbs: [tag], refs: ['refs/tags/*'] }], docker: { verbs: [container.inspect], containers: ['*'] } } }\nsteps: { a: { uses: p } }\n";
+    let imports = [Capability::Git, Capability::Docker];
+    let policy = json!({ "version": 1, "grants": { "git": ["refs"], "docker": { "verbs": ["container.inspect"], "containers": ["web-*"] } } });
+    assert_snapshot!(plugin(&imports, text).policy(policy).check(), @"
+    policy p.yaml:4:53: git: `tag` in `.`, as far as this goes: the operator's policy does not allow it
+      at `{ repository: ., verbs: [tag], refs: ['refs/tags/*'] }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
+    policy p.yaml:4:118: containers `*`: the operator's policy does not allow it
+      at `{ verbs: [container.inspect], containers: ['*'] }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
+    exit 7
+    ");
+}
+
+#[test]
 fn a_shell_that_a_plugin_may_fill_in_is_warned_of() {
     let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { command: [{ program: sh, args: [-c, '*'] }, { program: sh, args: [deploy.sh] }] } }\nsteps: { a: { uses: p } }\n";
     assert_snapshot!(plugin(&[Capability::Command], text).check(), @"

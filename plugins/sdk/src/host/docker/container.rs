@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::facts::is_pretended;
 use super::{ContainerFacts, ContainerOutput, DockerFailure, ExecResult, ExecSpec, LogRange, Usage};
 use crate::host::backend;
 use crate::host::http::milliseconds;
@@ -22,6 +23,12 @@ impl Container {
     #[must_use]
     pub fn id(&self) -> String {
         self.handle.id()
+    }
+
+    /// Whether a rehearsal only pretends that it is there: it runs, is healthy, and says nothing.
+    #[must_use]
+    pub fn is_pretended(&self) -> bool {
+        is_pretended(&self.id())
     }
 
     /// Looks at it. Verb `container.inspect`.

@@ -158,6 +158,12 @@ impl ContainerFacts {
     }
 }
 
+/// A rehearsal makes nothing; what it would have made has an id of zeros.
+pub(super) fn is_pretended(id: &str) -> bool {
+    let digits = id.strip_prefix("sha256:").unwrap_or(id);
+    digits.len() == 64 && digits.bytes().all(|digit| digit == b'0')
+}
+
 pub(super) fn label<'a>(labels: &'a [(String, String)], name: &str) -> Option<&'a str> {
     labels.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
 }

@@ -91,6 +91,12 @@ pub struct ImageFacts {
 }
 
 impl ImageFacts {
+    /// Whether a rehearsal only pretends that it was fetched: nothing is known of it but its name.
+    #[must_use]
+    pub fn is_pretended(&self) -> bool {
+        facts::is_pretended(&self.id)
+    }
+
     /// The value of a label.
     #[must_use]
     pub fn label(&self, name: &str) -> Option<&str> {
