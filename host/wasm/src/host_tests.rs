@@ -21,6 +21,7 @@ fn passed() -> CallReport {
         dropped: 0,
         denied: Vec::new(),
         used: Vec::new(),
+        rehearsed: Vec::new(),
     }
 }
 

@@ -168,12 +168,7 @@ pub(super) fn grants(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnosti
             return None;
         }
     };
-    Some(GrantsText {
-        key_span: entry.key_span,
-        node: node.clone(),
-        template: templated.template,
-        requested,
-    })
+    Some(GrantsText { key_span: entry.key_span, node: node.clone(), template: templated.template, requested })
 }
 
 pub(super) fn limits(entry: Option<&Entry>, found: &mut Vec<Diagnostic>) -> RequestedLimits {

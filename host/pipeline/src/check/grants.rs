@@ -4,7 +4,7 @@
 //! stand-in, which is enough to say what kind of rules it holds; `plan` renders it again with the real values and asks
 //! for the policy then. Values of targets are known, unless inputs stand in them.
 
-use runner_capabilities::{Capability, Policy, Requested, admit};
+use runner_capabilities::{Capability, Policy, Refusal, Requested, admit};
 use runner_expression::References;
 use runner_model::{Diagnostic, ExitCode, Phase, Target};
 use serde_json::{Map, Value, json};
@@ -385,28 +385,30 @@ fn beyond_policy(tried: &Tried, policy: &Policy, found: &mut Vec<Diagnostic>) {
 
 /// Each rule that the operator's policy does not allow, with its place.
 pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnostic> {
-    if admit(rules.all.clone(), policy).is_ok() {
-        return Vec::new();
-    }
+    let Err(all) = admit(rules.all.clone(), policy) else { return Vec::new() };
+    let refused = |refusal: Refusal, span| {
+        Diagnostic::error("policy", format!("{}: {}", refusal.request, refusal.message))
+            .at(span, "")
+            .note("the policy is a ceiling: a pipeline that asks for more is refused, never cut down")
+            .help("ask for less, or ask whoever owns the policy")
+            .exit(ExitCode::GrantRefused)
+    };
     let block = serde_json::to_value(&rules.all).unwrap_or(Value::Null);
-    let mut refused = Vec::new();
+    let mut found = Vec::new();
     let single = single_rules(&block).into_iter().filter_map(|(pointer, alone)| {
         // What has been read once is read again.
         Some((pointer, Requested::parse(&alone).ok()?))
     });
     for (pointer, alone) in single.chain(whole_blocks(&rules.all)) {
         let span = rules.node.at(&pointer).node.span;
-        for refusal in admit(alone, policy).err().unwrap_or_default() {
-            refused.push(
-                Diagnostic::error("policy", format!("{}: {}", refusal.request, refusal.message))
-                    .at(span, "")
-                    .note("the policy is a ceiling: a pipeline that asks for more is refused, never cut down")
-                    .help("ask for less, or ask whoever owns the policy")
-                    .exit(ExitCode::GrantRefused),
-            );
-        }
+        let refusals = admit(alone, policy).err().unwrap_or_default();
+        found.extend(refusals.into_iter().map(|refusal| refused(refusal, span)));
     }
-    refused
+    if found.is_empty() {
+        // Rules that mean something only together: the block is refused, and must not pass for want of a place.
+        found.extend(all.into_iter().map(|refusal| refused(refusal, rules.node.span)));
+    }
+    found
 }
 
 /// The capabilities whose lists belong together, each alone: a verb without its names says nothing.
