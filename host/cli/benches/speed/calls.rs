@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use criterion::Criterion;
 use runner_capabilities::Policy;
-use runner_engine::ports::{BoxFuture, Call, CallReport, Clock, Operation, StepRunner as _};
+use runner_engine::ports::{BoxFuture, Call, CallReport, Clock, Mode, Operation, StepRunner as _};
 use runner_model::{Plan, RunId, StepIndex};
 use runner_pipeline::{Given, MainFile};
 use runner_wasm::{Host, HostOptions, Loader};
@@ -60,6 +60,7 @@ fn call(runtime: &Runtime, host: &Host) -> CallReport {
         operation: Operation::Observe,
         config: json!({}),
         time: Duration::from_secs(60),
+        mode: Mode::Real,
     };
     runtime.block_on(host.call(call, Arc::new(|_| {})))
 }
