@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     io::{self, Read as _, Write},
+    path::Path,
     sync::Arc,
 };
 
@@ -68,9 +69,11 @@ impl Context {
         let most = spec.max_context_bytes.unwrap_or(DEFAULT_CONTEXT);
         let booking = self.book(Access::Read, &spec.context);
         let found = self.on_tree(move |tree, grant| {
+            // Either may have been named through a link.
+            let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
             let hidden = state.as_ref().and_then(|state| {
-                let below = state.strip_prefix(&directory).ok()?.to_str()?;
-                Some(below.to_owned())
+                let below = real(state);
+                Some(below.strip_prefix(real(&directory)).ok()?.to_str()?.to_owned())
             });
             let enter = &mut |path: &str, directory: bool| {
                 if hidden.as_deref() == Some(joined(&start, path).as_str()) {

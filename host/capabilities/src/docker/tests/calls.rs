@@ -346,6 +346,7 @@ fn unpacked(chunked: &[u8]) -> Vec<(String, u32, u64, Option<String>, String)> {
 
 fn context_of(fake: &Fake, files: &[(&str, &str)]) {
     for (path, content) in files {
+        fs::create_dir_all(fake.place().join("context")).unwrap();
         let path = fake.place().join("context").join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -424,6 +425,23 @@ async fn a_context_is_sent_in_order_without_what_is_ignored() {
     assert_eq!(labels, json!({ "runner.run": "RUN", "runner.step": "step", "runner.plugin": "plugin" }));
     assert_eq!(lines[1], "POST /v1.41/images/sha256:b/tag?repo=app&tag=v2");
     assert_eq!(context.ledger().finish().lines[0].text, "Step 1/1 : FROM scratch");
+}
+
+/// The journal of this very run is not part of what is built.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runners_own_state_is_in_no_context() {
+    let fake = Fake::start(|_| Reply::Bytes(b"{\"aux\":{\"ID\":\"sha256:b\"}}\n".to_vec()));
+    context_of(
+        &fake,
+        &[("../Dockerfile", "FROM scratch\n"), ("../.runner/runs/journal.jsonl", "{}"), ("a", "a")],
+    );
+    let mut context = fake.context(&all());
+    let mut build = build_spec("app:v1");
+    build.context = ".".to_owned();
+    let recorded = fake.recorded();
+    context.build_image(build).await.unwrap().unwrap();
+    let sent: Vec<String> = unpacked(&recorded.lock().unwrap()[0]).into_iter().map(|entry| entry.0).collect();
+    assert_eq!(sent, ["Dockerfile", "context/", "context/a"]);
 }
 
 #[tokio::test]

@@ -92,6 +92,11 @@ impl Drop for Stage {
         for tag in tags.iter().filter(|tag| tag.contains(&self.prefix)) {
             docker(&["rmi", tag]);
         }
+        // What a build that broke has left behind.
+        let stage = format!("label=stage={}", self.prefix);
+        for id in docker(&["images", "-q", "--filter", "dangling=true", "--filter", &stage]) {
+            docker(&["rmi", &id]);
+        }
     }
 }
 
@@ -369,11 +374,11 @@ async fn real_docker_gives_files_out_and_no_links() {
 async fn real_docker_says_why_a_build_broke() {
     let Some(mut stage) = stage("broken", &json!({})) else { return };
     let dockerfile = stage.directory.path().join("context/Dockerfile");
-    fs::write(
-        &dockerfile,
-        "FROM scratch\nCOPY app /app\nRUN [\"/app\", \"err\", \"oh no\", \"exit\", \"9\"]\n",
-    )
-    .unwrap();
+    let broken = format!(
+        "FROM scratch\nLABEL stage={}\nCOPY app /app\nRUN [\"/app\", \"err\", \"oh no\", \"exit\", \"9\"]\n",
+        stage.prefix
+    );
+    fs::write(&dockerfile, broken).unwrap();
     let image = stage.image();
     let broken = stage.context.build_image(build_spec(&image)).await.unwrap().unwrap();
     let BuildResult::Broken(problem) = broken else { panic!("{broken:?}") };

@@ -165,7 +165,7 @@ fn a_docker_grant_beyond_the_policy_is_refused_with_each_rule() {
     let refused = |what: &str| {
         format!(
             "policy p.yaml:7:15: the Docker privilege `privileged`: {what}\n  at `{block}`\n  note: the policy is a ceiling: a pipeline \
-             that asks for more is refused, never cut down\n  help: ask for less, or ask whoever owns the policy\nexit 7\n"
+             that asks for more is refused, never cut down\n  help: ask for less, or ask whoever owns the policy\nexit 7"
         )
     };
     let none = "only the operator's policy can allow it, and none is in force that names grants; write one (`{ version: 1, grants: { docker: { \
