@@ -38,6 +38,7 @@ const KEEPERS: [(&str, &[&str]); 9] = [
     ("wasmtime", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi-http", &["runner-capabilities", "runner-wasm"]),
+    ("bollard", &["runner-capabilities"]),
     ("hyper", &["runner-capabilities"]),
     ("cap-std", &["runner-capabilities"]),
     ("git2", &["runner-capabilities"]),
@@ -134,10 +135,29 @@ fn folders(below: &str) -> Vec<String> {
 }
 
 #[test]
-fn one_file_opens_sockets_and_one_resolves_names() {
+fn one_file_opens_sockets_for_guests_one_for_engines_and_one_resolves_names() {
     let sockets = ["TcpStream::connect", "TcpSocket", "UdpSocket", "UnixStream", "TcpListener"];
-    assert_eq!(files_with(&sockets), ["host/capabilities/src/network/dialer.rs"]);
+    assert_eq!(
+        files_with(&sockets),
+        ["host/capabilities/src/docker/engine/wire.rs", "host/capabilities/src/network/dialer.rs"]
+    );
     assert_eq!(files_with(&["lookup_host", "to_socket_addrs"]), ["host/capabilities/src/network/resolve.rs"]);
+}
+
+/// What a guest may run, the two that reach another machine through `ssh`, and the runner itself once more.
+#[test]
+fn four_files_start_programs() {
+    let mut starting = files_with(&["Command::new("]);
+    starting.retain(|file| file.contains("/src/") && !file.ends_with("/testing.rs"));
+    assert_eq!(
+        starting,
+        [
+            "host/capabilities/src/command/process.rs",
+            "host/capabilities/src/docker/engine/wire.rs",
+            "host/capabilities/src/git/ssh.rs",
+            "host/cli/src/compiler.rs",
+        ]
+    );
 }
 
 /// The environment is read in one file, the wall clock in one other.

@@ -29,7 +29,7 @@ steps:
   j:    { uses: gate, if: 'inputs.fast &&' }
   k:    { uses: files, with: { path: x, text: y } }
   l:    { uses: gate, undo: { uses: gate } }
-targets: {}
+drift: {}
 "
     ));
 }

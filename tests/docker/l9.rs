@@ -3,7 +3,7 @@
 //! Requirements 003-01..04: whatever says no, customers have the version they had, and nothing of the new one is left but
 //! its log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use l9::Release;
 use serde_json::{Value, json};
@@ -19,12 +19,12 @@ const FIRST: &str = "v1.0.0-l9";
 struct End {
     /// Exit code.
     code: i32,
-    /// The step that decided, and how it ended.
-    decided: Option<String>,
+    /// The steps that did not go well, and how they ended. Those that run when another one says no still have their say.
+    against: BTreeSet<String>,
     /// What customers get.
     live: String,
     containers: BTreeMap<String, String>,
-    /// Changes that were taken back, in the order in which they were.
+    /// The changes of the live world that were taken back, in the order in which they were.
     undone: Vec<String>,
     /// The commit that the server has checked out.
     server: String,
@@ -33,26 +33,27 @@ struct End {
 impl End {
     fn of(scene: &Scene, code: i32) -> Self {
         let journal = scene.project.journal();
-        let decided = journal.iter().find_map(|entry| {
+        let against = journal.iter().filter_map(|entry| {
             let result = entry["result"].as_str().filter(|result| matches!(*result, "failure" | "error"))?;
             Some(format!("{} {result}", entry["step"].as_str()?))
         });
         let undone = journal.iter().filter(|entry| entry["type"] == "undo-succeeded");
+        let undone = undone.filter_map(|entry| entry["step"].as_str()).filter(|step| LIVE.contains(step));
         Self {
             code,
-            decided,
+            against: against.collect(),
             live: scene.live().expect("a version"),
             containers: scene.containers().expect("the containers"),
-            undone: undone.map(|entry| entry["step"].as_str().expect("a step").to_owned()).collect(),
+            undone: undone.map(str::to_owned).collect(),
             server: scene.git_on_server(&["describe", "--tags"]).expect("a tag"),
         }
     }
 
-    /// A run that ended with `code` because of `decided`; the world is as it was.
-    fn as_before(code: i32, decided: &str, undone: &[&str]) -> Self {
+    /// A run that ended with `code` because of these steps; the world is as it was.
+    fn as_before(code: i32, against: &[&str], undone: &[&str]) -> Self {
         Self {
             code,
-            decided: Some(decided.to_owned()),
+            against: against.iter().map(|&step| step.to_owned()).collect(),
             live: FIRST.to_owned(),
             containers: containers([("blue", "running")]),
             undone: undone.iter().map(|&step| step.to_owned()).collect(),
@@ -61,8 +62,15 @@ impl End {
     }
 }
 
-/// What is taken back when the candidate is refused.
-const LAUNCHED: [&str; 4] = ["launch", "image-pull", "server-checkout", "create-tag"];
+/// The steps that change what customers, or the next run, find. The others leave tags, reports and images of their own.
+const LIVE: [&str; 6] =
+    ["record", "previous-stop", "route-traffic", "launch", "image-pull", "server-checkout"];
+
+/// Those that are taken back when the candidate is refused before it has the traffic.
+const LAUNCHED: [&str; 3] = ["launch", "image-pull", "server-checkout"];
+
+/// Who says no to a candidate that is not well: our own look at it, and the engine's.
+const UNWELL: [&str; 2] = ["health failure", "container-health failure"];
 
 fn release(behaviour: &'static str) -> Release<'static> {
     Release { version: VERSION, behaviour, failing: &[] }
@@ -152,7 +160,7 @@ fn a_dockerfile_that_cannot_be_built_ends_before_anything_is_tagged() {
     scene.project.write("docker/Dockerfile", dockerfile);
     scene.commit(release("healthy")).unwrap();
 
-    deploy(&scene, &[]).is(End::as_before(4, "candidate-image error", &["candidate-image"]));
+    deploy(&scene, &[]).is(End::as_before(4, &["candidate-image error"], &[]));
     assert_eq!(scene.git(&["tag", "--list", VERSION]).unwrap(), "");
     let log = scene.project.runner(&["logs", &scene.project.run_id(), "candidate-image"]).stdout;
     assert!(log.contains("COPY src/ /app/"), "{log}");
@@ -167,7 +175,7 @@ fn a_suite_whose_exit_code_is_not_0_ends_the_run() {
         Release { failing: &["cgmp-sim::replay_is_deterministic"], ..release("healthy") },
     );
 
-    end.is(End::as_before(4, "cgmp-sim error", &[]));
+    end.is(End::as_before(4, &["cgmp-sim error"], &[]));
 }
 
 /// Requirement 003-19.
@@ -176,7 +184,7 @@ fn a_failed_test_is_what_the_reports_are_read_for() {
     let scene = Scene::new();
     let end = deploy_release(&scene, Release { failing: &["unit::packet_is_parsed"], ..release("healthy") });
 
-    end.is(End::as_before(3, "tests-green failure", &[]));
+    end.is(End::as_before(3, &["tests-green failure"], &[]));
     assert_eq!(scene.git(&["ls-remote", "--tags", "origin", VERSION]).unwrap(), "");
 }
 
@@ -186,7 +194,7 @@ fn an_unhealthy_candidate_is_removed_and_its_log_is_kept() {
     let scene = Scene::new();
     let end = deploy_release(&scene, release("unhealthy"));
 
-    end.is(End::as_before(3, "health failure", &LAUNCHED));
+    end.is(End::as_before(3, &UNWELL, &LAUNCHED));
     let log = scene.project.runner(&["logs", &scene.project.run_id(), "launch"]).stdout;
     assert!(log.contains("INFO l9-api v1.1.0-l9 starts"), "{log}");
     assert_eq!(scene.messages().unwrap().len(), 1);
@@ -197,7 +205,7 @@ fn an_unhealthy_candidate_is_removed_and_its_log_is_kept() {
 fn a_200_that_says_unhealthy_is_unhealthy() {
     let scene = Scene::new();
 
-    deploy_release(&scene, release("unhealthy-body")).is(End::as_before(3, "health failure", &LAUNCHED));
+    deploy_release(&scene, release("unhealthy-body")).is(End::as_before(3, &UNWELL, &LAUNCHED));
 }
 
 /// Requirements 003-58, 003-59.
@@ -205,7 +213,7 @@ fn a_200_that_says_unhealthy_is_unhealthy() {
 fn a_traceback_in_the_log_is_a_no() {
     let scene = Scene::new();
 
-    deploy_release(&scene, release("traceback")).is(End::as_before(3, "logs-clean failure", &LAUNCHED));
+    deploy_release(&scene, release("traceback")).is(End::as_before(3, &["logs-clean failure"], &LAUNCHED));
 }
 
 /// Requirements 003-52, 003-60.
@@ -213,18 +221,14 @@ fn a_traceback_in_the_log_is_a_no() {
 fn a_candidate_that_is_too_slow_is_not_waited_for() {
     let scene = Scene::new();
 
-    deploy_release(&scene, release("slow-start:600")).is(End::as_before(3, "health error", &LAUNCHED));
+    deploy_release(&scene, release("slow-start:600")).is(End::as_before(3, &UNWELL, &LAUNCHED));
 }
 
 #[test]
 fn a_candidate_that_dies_never_gets_the_traffic() {
     let scene = Scene::new();
 
-    deploy_release(&scene, release("dies-after:1")).is(End::as_before(
-        3,
-        "container-health failure",
-        &LAUNCHED,
-    ));
+    deploy_release(&scene, release("dies-after:1")).is(End::as_before(3, &UNWELL, &LAUNCHED));
 }
 
 /// Requirements 003-04, 003-69: what only customers see is seen, and the traffic goes back.
@@ -233,7 +237,8 @@ fn a_release_that_breaks_behind_the_proxy_loses_the_traffic_again() {
     let scene = Scene::new();
     let end = deploy_release(&scene, release("behind-proxy"));
 
-    end.is(End::as_before(3, "verify-live failure", &LAUNCHED));
+    let undone = ["route-traffic", "launch", "image-pull", "server-checkout"];
+    end.is(End::as_before(3, &["verify-live failure"], &undone));
 }
 
 /// Requirement 003-39.
@@ -243,7 +248,11 @@ fn a_key_that_the_server_lacks_is_found_before_anything_is_launched() {
     let env = scene.text("server/.env").unwrap().replace("POSTGRES_DSN", "POSTGRES_URL");
     scene.project.write("server/.env", env);
 
-    deploy_release(&scene, release("healthy")).is(End::as_before(3, "env-valid failure", &[]));
+    deploy_release(&scene, release("healthy")).is(End::as_before(
+        3,
+        &["env-valid failure"],
+        &["server-checkout"],
+    ));
 }
 
 /// Requirement 003-06.
@@ -253,7 +262,7 @@ fn what_is_not_committed_is_not_released() {
     scene.commit(release("healthy")).unwrap();
     scene.project.write("requirements.txt", "pytest==8.4.1\n");
 
-    deploy(&scene, &[]).is(End::as_before(3, "local-ready failure", &[]));
+    deploy(&scene, &[]).is(End::as_before(3, &["local-ready failure"], &[]));
 }
 
 /// Requirement 003-23.
@@ -263,7 +272,7 @@ fn a_lightweight_tag_is_no_release() {
     scene.commit(release("healthy")).unwrap();
     scene.git(&["tag", VERSION]).unwrap();
 
-    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, "tag-in-git failure", &[]));
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, &["tag-in-git failure"], &[]));
 }
 
 /// Requirement 003-28.
@@ -275,7 +284,7 @@ fn a_tag_that_main_does_not_lead_to_is_no_release() {
     scene.git(&["tag", "--annotate", "--message", "Not on main", VERSION]).unwrap();
     scene.git(&["checkout", "--quiet", "main"]).unwrap();
 
-    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, "tag-in-git failure", &[]));
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, &["tag-in-git failure"], &[]));
 }
 
 /// Requirement 003-48.
@@ -286,7 +295,7 @@ fn an_image_of_another_commit_is_not_launched() {
     scene.commit(release("healthy")).unwrap();
     scene.publish(VERSION, &before).unwrap();
 
-    deploy(&scene, &[]).is(End::as_before(3, "images-ready failure", &[]));
+    deploy(&scene, &[]).is(End::as_before(3, &["images-ready failure"], &["image-pull", "server-checkout"]));
 }
 
 #[test]

@@ -27,9 +27,13 @@ impl Proxy {
             if !head(&mut stream).starts_with("GET /id/web ") {
                 return respond(&mut stream, "404 X", "", b"{}");
             }
-            *count.lock().unwrap() += 1;
-            let list: Vec<Value> =
-                shown.lock().unwrap().iter().map(|address| json!({ "dial": address })).collect();
+            *count.lock().expect("no thread panicked") += 1;
+            let list: Vec<Value> = shown
+                .lock()
+                .expect("no thread panicked")
+                .iter()
+                .map(|address| json!({ "dial": address }))
+                .collect();
             let object = json!({ "@id": "web", "handler": "reverse_proxy", "upstreams": list });
             respond(&mut stream, "200 X", "etag: \"7\"\r\n", object.to_string().as_bytes());
         });
@@ -37,11 +41,11 @@ impl Proxy {
     }
 
     fn move_to(&self, address: &str) {
-        *self.upstreams.lock().unwrap() = vec![address.to_owned()];
+        *self.upstreams.lock().expect("no thread panicked") = vec![address.to_owned()];
     }
 
     fn asked(&self) -> usize {
-        *self.asked.lock().unwrap()
+        *self.asked.lock().expect("no thread panicked")
     }
 }
 
@@ -235,7 +239,10 @@ fn reaching(grants: &str) -> String {
 /// What came of it, in the order of the slots.
 fn reached(project: &Project) -> Vec<String> {
     let journal = project.journal();
-    let end = journal.iter().find(|entry| entry["type"] == "step-ended" && entry["step"] == "reach").unwrap();
+    let end = journal
+        .iter()
+        .find(|entry| entry["type"] == "step-ended" && entry["step"] == "reach")
+        .expect("its end");
     let tried = end["outcome"]["outputs"]["tried"].as_array().expect("a list").clone();
     // What failed is text that begins with the kind of the failure.
     let word = |came: &Value| match came.as_str().and_then(|text| text.split(':').next()) {
@@ -271,7 +278,7 @@ fn a_step_that_is_granted_one_slot_is_denied_the_other() {
     }
     assert_eq!((reached(&candidate), reached(&active)), (words(["up", "denied"]), words(["denied", "up"])));
     // Where none is active, what is for the active one grants nothing.
-    proxy.upstreams.lock().unwrap().clear();
+    proxy.upstreams.lock().expect("no thread panicked").clear();
     for project in [&candidate, &active] {
         succeeded(&project.exec(&[]));
     }

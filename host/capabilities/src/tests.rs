@@ -43,7 +43,7 @@ fn each_grant_serves_its_own_capability_only() {
 fn a_block_with_mistakes_names_each_with_its_place() {
     let block = json!({
         "network": ["https://a.test/", 7],
-        "docker": {},
+        "docker": { "verbs": ["container.go"] },
         "filesytem": {},
         "a/b": 1,
         "env": ["LANG", "1X", "A*"],
@@ -58,7 +58,7 @@ fn a_block_with_mistakes_names_each_with_its_place() {
                 "`https://a.test/` names no method: write `GET https://a.test/`, or `* https://a.test/` for all methods"
             ),
             ("/network/1", "expected a rule as text, found `7`"),
-            ("/docker", "`docker` grants are not supported yet"),
+            ("/docker/verbs/0", "there is no verb `container.go`"),
             ("/filesytem", "unknown capability `filesytem`"),
             ("/a~1b", "unknown capability `a/b`"),
             ("/env/1", "`\"1X\"` is not the name of a variable"),

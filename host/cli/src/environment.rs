@@ -114,7 +114,53 @@ fn style(variables: &BTreeMap<String, String>, terminal: bool) -> Style {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::style;
+    use runner_capabilities::{DockerHost, TlsFiles};
+    use runner_model::ExitCode;
+    use runner_report::Style;
+
+    use super::{Environment, style};
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let variables: BTreeMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let style = style(&variables, false);
+        Environment { style: Style { ..style }, stdout_style: style, can_ask: false, variables }
+    }
+
+    #[test]
+    fn the_engine_is_the_one_that_docker_would_ask() {
+        let tcp = |tls| DockerHost::Tcp { host: "l9".to_owned(), port: 2376, tls };
+        let named = ("DOCKER_HOST", "tcp://l9:2376");
+        let file = |name: &str| format!("/certs/{name}");
+        let files = TlsFiles { ca: file("ca.pem"), cert: file("cert.pem"), key: file("key.pem") };
+        let table = [
+            (environment(&[]), DockerHost::default()),
+            (environment(&[("DOCKER_HOST", "")]), DockerHost::default()),
+            (environment(&[("DOCKER_HOST", "ssh://admin@l9")]), DockerHost::Ssh("admin@l9".to_owned())),
+            (environment(&[named]), tcp(None)),
+            (environment(&[named, ("DOCKER_CERT_PATH", "/certs/")]), tcp(None)),
+            (
+                environment(&[named, ("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs/")]),
+                tcp(Some(files)),
+            ),
+        ];
+        for (environment, host) in table {
+            assert_eq!(environment.docker().unwrap(), host);
+        }
+    }
+
+    #[test]
+    fn an_engine_that_cannot_be_named_stops_the_command() {
+        let environment = environment(&[("DOCKER_HOST", "l9:2376")]);
+        let error = environment.docker().unwrap_err();
+        assert_eq!(error.exit(), ExitCode::Usage);
+        assert_eq!(
+            error.render(&environment),
+            "error: the environment names no Docker Engine: `l9:2376` is not `unix:///path`, `ssh://[user@]host` or \
+             `tcp://host:port`\n  = nothing was started\n\nhint: set `DOCKER_HOST` to the address of a Docker Engine, or unset \
+             it for this machine's own\n      (exit 2)\n"
+        );
+    }
 
     #[test]
     fn colour_follows_the_conventions() {

@@ -152,6 +152,16 @@ fn definitions() -> Value {
                 { "type": "string" },
                 required(&["name"], map(&[("name", json!({ "type": "string" })), ("reveal", json!({ "type": "boolean" }))])),
             ] } })),
+            ("command", described("For example `{ program: kubectl, args: [rollout, status, \"*\"] }`.", json!({
+                "type": "array",
+                "items": required(&["program"], map(&[
+                    ("program", described("An absolute path, or a name.", json!({ "type": "string" }))),
+                    ("args", described("One pattern per argument; a last `**` is any number of further ones.", texts())),
+                    ("env", described("Variables that the program may have.", texts())),
+                    ("on", words(&["host", "target"])),
+                    ("directory", described("Where it may start.", json!({ "type": "string" }))),
+                ])),
+            }))),
         ])),
         "limits": described("Of one plugin call.", map(&[
             ("memory", reference("size")),

@@ -306,7 +306,7 @@ mod tests {
             observed(vec![upstream("a:1"); 1_001], 100_000),
             bad("it names 1001 upstreams, more than 1000")
         );
-        let message = "output: the answer has 38 bytes, and 30 are left of the limit";
+        let message = "output: the answer has 36 bytes, and 30 are left of the limit";
         assert_eq!(
             observed(vec![upstream("127.0.0.1")], 30),
             Err(Failure::new(FailureKind::BudgetExceeded, message))

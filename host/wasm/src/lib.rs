@@ -36,6 +36,8 @@ mod manifest;
 mod pool_tests;
 mod rehearsal;
 mod schema;
+#[cfg(test)]
+mod slot_tests;
 mod source;
 mod surface;
 #[cfg(test)]

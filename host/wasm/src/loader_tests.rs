@@ -115,7 +115,7 @@ async fn imports_that_nobody_offers_are_all_named() {
              (import "evil:host/shell@1.0.0" (instance (export "run" (func))))
              (import "wasi:keyvalue/store@0.2.0" (instance (export "get" (func))))
              (import "wasi:cli/exit@0.3.0" (instance (export "exit" (func))))
-             (import "runner:plugin/docker@0.1.0" (instance (export "run" (func))))
+             (import "runner:plugin/kubernetes@0.1.0" (instance (export "run" (func))))
              (import "runner:plugin/log@0.2.0" (instance (export "write" (func))))
              (import "run" (func))
              (instance $i) (export "runner:plugin/gate@0.1.0" (instance $i)))"#,
@@ -123,7 +123,7 @@ async fn imports_that_nobody_offers_are_all_named() {
     .await;
     assert_eq!(
         message,
-        "the component imports what this runner does not offer: `evil:host/shell@1.0.0`, `run`, `runner:plugin/docker@0.1.0`, \
+        "the component imports what this runner does not offer: `evil:host/shell@1.0.0`, `run`, `runner:plugin/kubernetes@0.1.0`, \
          `runner:plugin/log@0.2.0`, `wasi:cli/exit@0.3.0`, `wasi:keyvalue/store@0.2.0`"
     );
 }

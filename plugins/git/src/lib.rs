@@ -1,6 +1,6 @@
 //! Action: tags, pushes, fetches and checks out, and takes back what can be taken back.
 //!
-//! A step does one [`Operation`], and each has a file of its own in `operation`. What it noted before it began is its
+//! A step does one `Operation`, and each has a file of its own in `operation`. What it noted before it began is its
 //! `Before`; here that becomes the snapshot and is read again, and a snapshot of another operation or repository is refused.
 //!
 //! Never here: force. What stands in the way of a change is a failure, and so is whatever somebody else has changed since.

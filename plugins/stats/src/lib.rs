@@ -70,7 +70,7 @@ impl Config {
         }
         match self.max_cpu {
             Some(cpu) if !cpu.is_finite() || cpu <= 0.0 => {
-                Err(Failure::invalid_config(format!("`max_cpu`: {cpu} is no part of a processor")))
+                Err(Failure::invalid_config(format!("`max_cpu`: {cpu} is no number of processors")))
             }
             Some(_) | None => Ok(()),
         }
@@ -83,7 +83,7 @@ impl Config {
             None => None,
         };
         let cpu = self.max_cpu.filter(|most| cpu(usage) > *most).map(|most| {
-            let message = format!("it uses {} of a processor, at most {most} is allowed", cpu(usage));
+            let message = format!("it uses {} processors, at most {most} are allowed", cpu(usage));
             Finding::error("cpu", message).help("is it busy with requests, or does it go round in a circle?")
         });
         let pids = match self.max_pids {
@@ -116,7 +116,7 @@ fn answer(config: &Config, usage: &Usage, broken: Vec<Finding>) -> Evaluation {
         pids => format!(", {pids} processes"),
     };
     let memory = Size::of(usage.memory).in_mebibytes();
-    let summary = format!("`{}` uses {memory}, {} of a processor{pids}", config.container, cpu(usage));
+    let summary = format!("`{}` uses {memory}, {} processors{pids}", config.container, cpu(usage));
     Evaluation::judge(broken, summary)
         .output("memory", usage.memory)
         .output("memory_limit", usage.memory_limit)

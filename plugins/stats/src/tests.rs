@@ -45,7 +45,7 @@ fn measured(evaluation: Evaluation) -> Evaluation {
 fn what_stays_below_its_ceilings_passes() {
     assert_eq!(
         ask(usage(), json!({ "max_memory": "150MiB", "max_cpu": 0.4, "max_pids": 12 })),
-        Ok(measured(Evaluation::pass("`web` uses 150 MiB, 0.4 of a processor, 12 processes"))),
+        Ok(measured(Evaluation::pass("`web` uses 150 MiB, 0.4 processors, 12 processes"))),
     );
 }
 
@@ -54,7 +54,7 @@ fn each_ceiling_that_is_broken_is_a_finding() {
     assert_eq!(
         ask(usage(), json!({ "max_memory": "70%", "max_cpu": 0.3, "max_pids": 11 })),
         Ok(measured(
-            Evaluation::fail("`web` uses 150 MiB, 0.4 of a processor, 12 processes")
+            Evaluation::fail("`web` uses 150 MiB, 0.4 processors, 12 processes")
                 .finding(
                     Finding::error(
                         "memory",
@@ -63,7 +63,7 @@ fn each_ceiling_that_is_broken_is_a_finding() {
                     .help("does it leak, or does it need a higher limit?")
                 )
                 .finding(
-                    Finding::error("cpu", "it uses 0.4 of a processor, at most 0.3 is allowed")
+                    Finding::error("cpu", "it uses 0.4 processors, at most 0.3 are allowed")
                         .help("is it busy with requests, or does it go round in a circle?")
                 )
                 .finding(
@@ -132,7 +132,7 @@ fn a_config_that_makes_no_sense_is_refused() {
     };
 
     assert_eq!(refused(json!({})), "nothing is looked at: give `max_memory`, `max_cpu` or `max_pids`");
-    assert_eq!(refused(json!({ "max_cpu": 0 })), "`max_cpu`: 0 is no part of a processor");
+    assert_eq!(refused(json!({ "max_cpu": 0 })), "`max_cpu`: 0 is no number of processors");
     for ceiling in [json!("0%"), json!("101%"), json!("-1%"), json!("much"), json!(0), json!("0B"), json!(-1)]
     {
         assert!(refused(json!({ "max_memory": ceiling })).starts_with("`with`: "), "{ceiling}");

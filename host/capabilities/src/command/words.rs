@@ -10,7 +10,7 @@ pub(super) fn is_program(text: &str) -> bool {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "._+-".contains(sign);
     text.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '_')
         && text.len() < 256
-        && text.chars().all(|sign| plain(sign))
+        && text.chars().all(plain)
 }
 
 /// A word for people, in quotes where it would not read as one.

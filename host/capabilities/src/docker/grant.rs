@@ -111,31 +111,45 @@ pub(crate) fn is_name(name: &str) -> bool {
 
 /// All that one call wants to be covered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    pub(crate) verbs: Vec<Verb>,
-    pub(crate) containers: Vec<String>,
-    pub(crate) images: Vec<Reference>,
-    pub(crate) networks: Vec<String>,
-    pub(crate) ports: Vec<SocketAddr>,
-    /// A path, and whether it is to be written.
-    pub(crate) mounts: Vec<(MountPath, bool)>,
-    pub(crate) privileges: Vec<Privilege>,
+pub struct Wanted {
+    /// What is to be done.
+    pub verbs: Vec<Verb>,
+    /// To which containers, by name.
+    pub containers: Vec<String>,
+    /// To, or with, which images.
+    pub images: Vec<Reference>,
+    /// To, or in, which networks, by name.
+    pub networks: Vec<String>,
+    /// Where ports are to be published.
+    pub ports: Vec<SocketAddr>,
+    /// Which paths are to be mounted, and whether they are to be written.
+    pub mounts: Vec<(MountPath, bool)>,
+    /// What only the operator's policy can give.
+    pub privileges: Vec<Privilege>,
 }
 
 impl Wanted {
-    pub(crate) fn verb(verb: Verb) -> Self {
+    /// A verb alone.
+    #[must_use]
+    pub fn verb(verb: Verb) -> Self {
         Self { verbs: vec![verb], ..Self::default() }
     }
 
-    pub(crate) fn container(verb: Verb, name: &str) -> Self {
+    /// A verb on a container.
+    #[must_use]
+    pub fn container(verb: Verb, name: &str) -> Self {
         Self { containers: vec![name.to_owned()], ..Self::verb(verb) }
     }
 
-    pub(crate) fn image(verb: Verb, image: &Reference) -> Self {
+    /// A verb on an image.
+    #[must_use]
+    pub fn image(verb: Verb, image: &Reference) -> Self {
         Self { images: vec![image.clone()], ..Self::verb(verb) }
     }
 
-    pub(crate) fn network(verb: Verb, name: &str) -> Self {
+    /// A verb on a network.
+    #[must_use]
+    pub fn network(verb: Verb, name: &str) -> Self {
         Self { networks: vec![name.to_owned()], ..Self::verb(verb) }
     }
 
@@ -280,7 +294,7 @@ impl DockerGrant {
     /// # Errors
     ///
     /// The refusal for the operator, with a grant to paste.
-    pub(crate) fn covers(&self, wanted: &Wanted) -> Result<Vec<Rule>, Box<Refusal>> {
+    pub fn covers(&self, wanted: &Wanted) -> Result<Vec<Rule>, Box<Refusal>> {
         let mut rules = Vec::new();
         let mut used = |kind: RuleKind, rule: Option<String>, missing: &dyn Fn() -> String| match rule {
             Some(rule) => {
@@ -332,15 +346,17 @@ impl DockerGrant {
         }
     }
 
-    /// The first verb on containers, for calls that any of them allows.
-    pub(crate) fn any_verb(&self, family: Family) -> Option<Verb> {
+    /// The first granted verb on such things, for calls that any of them allows.
+    #[must_use]
+    pub fn any_verb(&self, family: Family) -> Option<Verb> {
         let of_family =
             |verb: &&Verb| verb.family() == family && self.verbs.iter().any(|rule| rule.covers(**verb));
         Verb::ALL.iter().find(of_family).copied()
     }
 
     /// Whether the container or network is named by a rule without `*`.
-    pub(crate) fn names_exactly(&self, family: Family, name: &str) -> bool {
+    #[must_use]
+    pub fn names_exactly(&self, family: Family, name: &str) -> bool {
         let rules = match family {
             Family::Container => &self.containers,
             Family::Network => &self.networks,
@@ -350,7 +366,7 @@ impl DockerGrant {
     }
 
     /// The roots by which `path` may be mounted.
-    pub(crate) fn mount_roots(&self, path: &MountPath, write: bool) -> impl Iterator<Item = &MountRoot> {
+    pub fn mount_roots(&self, path: &MountPath, write: bool) -> impl Iterator<Item = &MountRoot> {
         let read = self.mounts.read.iter().filter(move |_| !write);
         read.chain(&self.mounts.write).filter(|root| path.is_within(root.path()))
     }

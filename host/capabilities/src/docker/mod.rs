@@ -36,10 +36,10 @@ mod verb;
 
 #[cfg(feature = "host")]
 pub use engine::{Engine, Places};
-pub use grant::{DockerGrant, Mounts, NamePattern};
+pub use grant::{DockerGrant, Mounts, NamePattern, Wanted};
 #[cfg(feature = "host")]
 pub use host::Container;
-pub use mount::MountRoot;
+pub use mount::{MountPath, MountRoot, Reach};
 pub use port::PortRule;
 pub use privilege::Privilege;
 pub use reference::{ImagePattern, Reference};
@@ -49,7 +49,7 @@ pub use verb::{Family, Verb, VerbRule};
 fn similar<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let nearest = known.into_iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name)).min();
     match nearest {
-        Some((distance, name)) if distance <= (wrong.chars().count() / 3).max(1) => {
+        Some((distance, name)) if distance <= (wrong.chars().count() / 5).max(1) => {
             format!("; did you mean `{name}`?")
         }
         Some(_) | None => String::new(),

@@ -20,14 +20,14 @@ pub struct MountRoot {
 
 /// A path without `.`, `..` and double slashes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MountPath {
+pub struct MountPath {
     absolute: bool,
     names: Vec<String>,
 }
 
 /// What kind of thing a path is to mounting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// An ordinary path.
     Ordinary,
     /// The socket of an engine.
@@ -38,17 +38,20 @@ pub(crate) enum Reach {
 
 impl MountPath {
     /// Whether this is `other` or lies below it.
-    pub(crate) fn is_within(&self, other: &Self) -> bool {
+    #[must_use]
+    pub fn is_within(&self, other: &Self) -> bool {
         self.absolute == other.absolute && self.names.starts_with(&other.names)
     }
 
     /// Whether it starts at the root of the file system.
-    pub(crate) fn is_absolute(&self) -> bool {
+    #[must_use]
+    pub fn is_absolute(&self) -> bool {
         self.absolute
     }
 
     /// What it is to mounting. `socket` is where the step's own engine listens.
-    pub(crate) fn reach(&self, socket: Option<&str>) -> Reach {
+    #[must_use]
+    pub fn reach(&self, socket: Option<&str>) -> Reach {
         if !self.absolute {
             return Reach::Ordinary;
         }
@@ -96,7 +99,8 @@ impl fmt::Display for MountPath {
 
 impl MountRoot {
     /// Where it is.
-    pub(crate) fn path(&self) -> &MountPath {
+    #[must_use]
+    pub fn path(&self) -> &MountPath {
         &self.path
     }
 

@@ -137,7 +137,8 @@ impl ImagePattern {
     }
 
     /// Whether the rule is about images of this name at all, whatever their tag.
-    pub(crate) fn covers_name(&self, wanted: &str) -> bool {
+    #[must_use]
+    pub fn covers_name(&self, wanted: &str) -> bool {
         match &self.what {
             What::Any => true,
             What::Named { name, .. } | What::Pinned { name, .. } => names_match(name, wanted),
@@ -146,7 +147,8 @@ impl ImagePattern {
     }
 
     /// Whether this is `*`.
-    pub(crate) fn is_any(&self) -> bool {
+    #[must_use]
+    pub fn is_any(&self) -> bool {
         self.what == What::Any
     }
 
@@ -201,7 +203,7 @@ impl FromStr for ImagePattern {
             What::Named { name: familiar(name).to_owned(), tag: tag.to_owned() }
         };
         if let What::Named { name, .. } | What::Pinned { name, .. } = &what
-            && !is_name(&name.replace('*', "x"))
+            && !is_name(&name.replace('*', "1"))
         {
             return wrong("a name is made of lower-case letters, digits, `.`, `_`, `-` and `*` between `/`");
         }

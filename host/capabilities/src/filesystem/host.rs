@@ -45,6 +45,10 @@ impl files::Host for Context {
 
     async fn remove(&mut self, path: String) -> Result<Result<bool, HostError>> {
         let booking = self.book(Access::Write, &path);
+        if booking.is_some() && self.ledger.instead(|| format!("remove `{path}`")) {
+            let counted = self.charge();
+            return Ok(self.answer(counted.map(|()| true)));
+        }
         let removed = self.with_tree(move |tree, grant| tree.remove(grant, &path)).await;
         self.count(booking, &removed, |_, _| {});
         Ok(self.answer(removed))

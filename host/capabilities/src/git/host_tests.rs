@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Capability, Refusal,
     host::{
-        Context,
+        Context, Denied,
         bindings::runner::plugin::git::{Change, Host as _, HostRepository as _, TagFacts},
     },
 };
@@ -181,8 +181,9 @@ async fn tags_are_told_whole() {
         tag(&mut context, at(), "a b").await.map(drop),
         Err("invalid: `a b` is not a name for a tag".to_owned())
     );
+    world.git("root", &["tag", "release/v1"]);
     let names = context.tags(at(), "*1*".to_owned()).await.unwrap().unwrap();
-    assert_eq!(names.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["v1.0.0"]);
+    assert_eq!(names.iter().map(|tag| tag.name.as_str()).collect::<Vec<_>>(), ["release/v1", "v1.0.0"]);
 }
 
 #[tokio::test]
@@ -422,6 +423,25 @@ async fn a_verb_that_is_not_granted_is_denied() {
         assert_eq!(verified.map_err(super::testing::told), Err("denied".to_owned()));
     }
     assert_eq!(world.git("root", &["for-each-ref"]), before);
+}
+
+#[tokio::test]
+async fn a_step_without_git_is_denied_by_code_that_can_do_nothing_else() {
+    let world = World::new();
+    let mut context = world.context(json!([]));
+    let opened = Denied(&mut context).open(".".to_owned()).await.unwrap();
+    assert_eq!(opened.map(drop).map_err(told), Err("denied".to_owned()));
+    let head = Denied(&mut context).head(Resource::new_own(0)).await.unwrap();
+    assert_eq!(head.map(drop).map_err(told), Err("denied".to_owned()));
+    assert_eq!(
+        context.ledger().finish().refusals,
+        [Refusal {
+            capability: Capability::Git,
+            request: "open the repository `.`".to_owned(),
+            message: "this step is granted no repository at all".to_owned(),
+            grant: Some("git: [status]".to_owned()),
+        }]
+    );
 }
 
 #[tokio::test]

@@ -336,6 +336,38 @@ async fn rewritten_addresses_are_judged_as_what_they_become() {
 }
 
 #[tokio::test]
+async fn a_remote_on_this_machine_lends_nothing_of_others() {
+    let world = World::new();
+    world.init("private");
+    let hidden = world.commit("private", "hidden.txt");
+    world.git(".", &["init", "-q", "--bare", "evil.git"]);
+    let objects = world.path("private/.git/objects");
+    world.write("evil.git/objects/info/alternates", &format!("{}\n", objects.display()));
+    world.write("evil.git/refs/heads/main", &format!("{hidden}\n"));
+    world.git("root", &["remote", "add", "origin", world.path("evil.git").to_str().unwrap()]);
+    let rules = json!([{ "verbs": ["fetch"], "remotes": [world.path("evil.git").to_str().unwrap()] }]);
+    let (mut context, at) = world.open(rules).await;
+    let fetched = context.fetch(at(), "origin".to_owned(), true, None).await.unwrap().map_err(told);
+    assert_eq!(fetched, Err("denied".to_owned()));
+    assert_eq!(world.git("root", &["for-each-ref", "refs/remotes"]), "");
+}
+
+#[tokio::test]
+async fn a_checkout_writes_through_no_link() {
+    let world = World::new();
+    fs::create_dir(world.path("away")).unwrap();
+    let first = world.git("root", &["rev-parse", "HEAD"]);
+    let second = world.commit("root", "sub/file.txt");
+    world.git("root", &["checkout", "-q", &first]);
+    symlink(world.path("away"), world.path("root/sub")).unwrap();
+    let (mut context, at) = world.open(json!(["checkout"])).await;
+    let done = context.checkout(at(), second).await.unwrap().map_err(told);
+    assert_eq!(fs::read_dir(world.path("away")).unwrap().count(), 0);
+    assert!(done.is_err_and(|told| told.starts_with("conflict: ")));
+    assert_eq!(world.git("root", &["rev-parse", "HEAD"]), first);
+}
+
+#[tokio::test]
 async fn a_submodule_that_is_checked_out_is_not_taken_for_clean() {
     let world = World::new();
     world.init("root/sub");

@@ -69,23 +69,41 @@ impl Place {
             Err(_) => return Err(led_astray(name, "it leads out of the pipeline's directory")),
         };
         let place = Self { name: real, root: root.to_owned(), directory };
-        let (git, common) = place.directories()?;
-        place.look_through(&git)?;
-        if common != git {
-            place.look_through(&common)?;
-        }
+        place.look_at_all()?;
         Ok(place)
     }
 
-    /// Opens it. What can be looked at quickly is looked at again.
-    pub(super) fn open(&self) -> Result<Opened, Fault> {
-        library::ready()?;
+    /// The other side of an exchange on this machine: looked at as if it were one's own.
+    pub(super) fn look_at_other(directory: &Path) -> Result<(), Fault> {
+        let (name, directory) = (directory.display().to_string(), directory.to_owned());
+        let other = Self { name, root: directory.clone(), directory };
+        other.look_at_all()?;
+        other.look_again()
+    }
+
+    fn look_at_all(&self) -> Result<(), Fault> {
+        let (git, common) = self.directories()?;
+        self.look_through(&git)?;
+        if common != git {
+            self.look_through(&common)?;
+        }
+        Ok(())
+    }
+
+    /// What can be looked at quickly.
+    fn look_again(&self) -> Result<(), Fault> {
         let (git, common) = self.directories()?;
         for directory in [&git, &common] {
             self.no_includes(&directory.join("config"))?;
             self.no_includes(&directory.join("config.worktree"))?;
         }
-        self.alternates(&common.join("objects"), MAX_ALTERNATES)?;
+        self.alternates(&common.join("objects"), MAX_ALTERNATES)
+    }
+
+    /// Opens it, after another look at what can be looked at quickly.
+    pub(super) fn open(&self) -> Result<Opened, Fault> {
+        library::ready()?;
+        self.look_again()?;
         let no_ceiling: [&str; 0] = [];
         let repository =
             git2::Repository::open_ext(&self.directory, RepositoryOpenFlags::NO_SEARCH, no_ceiling)
@@ -227,21 +245,6 @@ impl Place {
             &format!("{what} leads out of the repository's directory, where nothing of it may be"),
         )
     }
-}
-
-/// Looks at the configuration of a repository that is not ours to look through: the other side of a push.
-pub(super) fn look_at_other(directory: &Path) -> Result<(), Fault> {
-    for config in ["config", ".git/config"] {
-        let path = directory.join(config);
-        if path.symlink_metadata().is_ok() {
-            let shown = directory.display().to_string();
-            let text = read_text(&path).map_err(|error| {
-                Fault::Failed(format!("`{shown}`: its configuration cannot be read: {}", reason(&error)))
-            })?;
-            refuse_includes(&shown, &text)?;
-        }
-    }
-    Ok(())
 }
 
 fn refuse_includes(name: &str, config: &str) -> Result<(), Fault> {

@@ -1,7 +1,7 @@
 //! Git through the system's `ssh`: one program for one exchange, killed with the call.
 //!
 //! Keys, known hosts and proxies are what the user's and the machine's `ssh_config(5)` say; of the repository there is the
-//! address, and that was judged.
+//! address, and that was judged. It has the runner's environment, as from a shell: that is where the agent with the keys is.
 
 use std::{
     io::{self, Read, Write},

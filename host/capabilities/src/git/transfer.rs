@@ -13,7 +13,8 @@ use git2::{
 use super::{
     Location, RemoteUrl,
     call::{Fault, Work, invalid},
-    place, read,
+    place::Place,
+    read,
     ssh::Ssh,
     subtransport::{Destination, Leading, URL},
     web::{Right, Web},
@@ -88,7 +89,7 @@ impl<'a> Exchange<'a> {
                         "`{name}` is at `{path}`, where nothing is"
                     ))));
                 }
-                place::look_at_other(Path::new(path))?;
+                Place::look_at_other(Path::new(path))?;
                 drop(work.booking().used(rule));
                 exchange.url.clone_from(path);
                 None
@@ -148,6 +149,9 @@ impl<'a> Exchange<'a> {
         if let Some(ssh) = &self.ssh {
             said.push('\n');
             said.push_str(&ssh.said());
+        }
+        if let Some(web) = &self.web {
+            said = String::from_utf8_lossy(&web.masked(said.into_bytes())).into_owned();
         }
         let lines: Vec<&str> =
             said.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty()).collect();

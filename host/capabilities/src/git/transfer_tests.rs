@@ -1,13 +1,19 @@
 //! Remotes on this machine: what is fetched, what is pushed, and what is never overwritten.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use wasmtime::component::Resource;
 
 use super::{
     Repository,
-    testing::{World, told},
+    testing::{World, opened, told},
 };
-use crate::host::{Context, bindings::runner::plugin::git::HostRepository as _};
+use crate::{
+    Limits,
+    host::{Context, Ledger, bindings::runner::plugin::git::HostRepository as _},
+    secrets::Redactor,
+};
 
 type At = Resource<Repository>;
 
@@ -206,5 +212,46 @@ async fn a_remote_that_is_not_there_or_not_bare_is_said() {
     assert_eq!(
         push(&mut context, at(), "refs/heads/main").await,
         Err(format!("unavailable: `origin` is at `{}`, where nothing is", world.path("work").display()))
+    );
+}
+
+#[tokio::test]
+async fn a_rehearsal_looks_and_changes_nothing() {
+    let world = world();
+    let commit = world.commit("root", "b.txt");
+    world.git("root", &["tag", "-a", "v1", "-m", "one"]);
+    let tag = world.git("root", &["rev-parse", "refs/tags/v1"]);
+    let mut rules = rules(&world);
+    rules[0]["verbs"] = json!(["fetch", "push", "tag", "checkout"]);
+    let mut context = world.context(rules);
+    let ledger = Ledger::new(Limits::default(), Arc::new(Redactor::default()), Box::new(|_| {}));
+    context.ledger = Arc::new(ledger.rehearsing());
+    let (mut context, at) = opened(context).await;
+    let before = (world.git("root", &["for-each-ref"]), world.git("origin.git", &["for-each-ref"]));
+    assert_eq!(push(&mut context, at(), "refs/heads/main").await, Ok(true));
+    assert_eq!(push(&mut context, at(), "refs/heads/side").await, Err("denied".to_owned()));
+    assert_eq!(fetch(&mut context, at(), true).await, Ok(()));
+    let create = async |context: &mut Context, name: &str| {
+        let made = context.create_tag(at(), name.to_owned(), "HEAD".to_owned(), "m".to_owned());
+        made.await.unwrap().map_err(told)
+    };
+    assert_eq!(create(&mut context, "v2").await, Ok("0".repeat(40)));
+    assert_eq!(create(&mut context, "v1").await, Err("conflict: the tag `v1` is there already".to_owned()));
+    let deleted = context.delete_tag(at(), "v1".to_owned(), tag).await.unwrap().map_err(told);
+    assert_eq!(deleted, Ok(true));
+    let checked_out = context.checkout(at(), "HEAD~1".to_owned()).await.unwrap().map_err(told);
+    assert_eq!(checked_out, Ok(()));
+    assert_eq!((world.git("root", &["for-each-ref"]), world.git("origin.git", &["for-each-ref"])), before);
+    assert_eq!(world.git("root", &["rev-parse", "--abbrev-ref", "HEAD"]), "main");
+    let first = world.git("root", &["rev-parse", "HEAD~1"]);
+    assert_eq!(
+        context.ledger().finish().rehearsed,
+        [
+            "push `refs/heads/main` to `origin`".to_owned(),
+            "fetch from `origin`".to_owned(),
+            format!("tag {commit} as `v2`"),
+            "delete the tag `v1`".to_owned(),
+            format!("check out {first}"),
+        ]
     );
 }

@@ -78,6 +78,14 @@ impl Web {
         Box::new(Stream { web: Arc::clone(self), service, sent: Vec::new(), answer: None })
     }
 
+    /// A server that sends back what it was sent would hand the guest what only the host may know.
+    pub(super) fn masked(&self, bytes: Vec<u8>) -> Vec<u8> {
+        match &self.credentials {
+            Some(credentials) => credentials.password.mask().redact_bytes(bytes),
+            None => bytes,
+        }
+    }
+
     fn exchange(&self, service: Service, body: Vec<u8>) -> Result<Vec<u8>, Fault> {
         let (name, asks) = match service {
             Service::UploadPackLs => ("git-upload-pack", true),
@@ -120,7 +128,12 @@ impl Web {
         };
         let booking = Booking { ledger: &self.ledger, at_ms: self.now_ms };
         let sent = self.runtime.block_on(self.dialer.send_by(right, request, self.deadline, booking));
-        self.answer(sent.map_err(in_words_of_git)?, &expected)
+        let answer = self.answer(sent.map_err(in_words_of_git)?, &expected)?;
+        Ok(match service {
+            Service::UploadPackLs | Service::ReceivePackLs | Service::ReceivePack => self.masked(answer),
+            // A pack is compressed, and its objects are the repository's. What is said beside it is masked where it is shown.
+            Service::UploadPack => answer,
+        })
     }
 
     fn answer(&self, answer: Incoming, expected: &str) -> Result<Vec<u8>, Fault> {

@@ -31,7 +31,7 @@ enum Answer {
     /// Serves the repositories below this directory to whoever logs in with this, if anything.
     Git { home: PathBuf, root: PathBuf, login: Option<&'static str> },
     /// Says this.
-    Always(&'static str),
+    Always(String),
 }
 
 /// Serves until the test is over; gives its port.
@@ -186,6 +186,27 @@ async fn a_login_comes_from_a_secret() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_cannot_hand_the_guest_its_secret() {
+    let world = World::new();
+    let packet = |text: &str| format!("{:04x}{text}", text.len() + 4);
+    let name = "1234567890123456789012345678901234567890 refs/heads/hunter2\0side-band-64k\n";
+    let body = format!("{}0000{}0000", packet("# service=git-upload-pack\n"), packet(name));
+    let kind = "application/x-git-upload-pack-advertisement";
+    let length = body.len();
+    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{body}");
+    let url = format!("http://127.0.0.1:{}/x.git", serve(Answer::Always(answer)));
+    point(&world, &url);
+    let grants = json!({ "git": rules(&url), "secrets": ["token"] });
+    let (mut context, at) = opened(world.builder(grants).secret("token", b"hunter2").build()).await;
+    assert_eq!(remote_refs(&mut context, at()).await, Ok(1));
+    let password = context.get("token".to_owned()).unwrap().unwrap();
+    let login = Some(Login { user: "ann".to_owned(), password });
+    let refs = context.remote_refs(at(), "origin".to_owned(), "*".to_owned(), login).await.unwrap();
+    let told = refs.map(|refs| refs.into_iter().map(|one| one.name).collect::<String>()).map_err(told);
+    assert!(!format!("{told:?}").contains("hunter2"), "{told:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_remote_that_says_no_is_quoted() {
     let (world, port) = world(None);
     world.script("served/origin.git/hooks/pre-receive", "echo 'no deployments on Friday' >&2; exit 1\n");
@@ -199,8 +220,9 @@ async fn a_remote_that_says_no_is_quoted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn servers_that_are_no_remotes_are_said() {
+    type Told = fn(&str) -> String;
     let (world, _) = world(None);
-    let answers: [(&str, fn(&str) -> String); 4] = [
+    let answers: [(&str, Told); 4] = [
         ("HTTP/1.1 302 x\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n", |url| {
             format!("failed: `{url}` leads elsewhere (302); no redirect is followed")
         }),
@@ -216,7 +238,7 @@ async fn servers_that_are_no_remotes_are_said() {
         ("HTTP/1.1 503 x\r\ncontent-length: 0\r\n\r\n", |url| format!("unavailable: `{url}` answers 503")),
     ];
     for (answer, expected) in answers {
-        let url = format!("http://127.0.0.1:{}/x.git", serve(Answer::Always(answer)));
+        let url = format!("http://127.0.0.1:{}/x.git", serve(Answer::Always(answer.to_owned())));
         point(&world, &url);
         let (mut context, at) = world.open(rules(&url)).await;
         assert_eq!(remote_refs(&mut context, at()).await, Err(expected(&url)));

@@ -19,6 +19,10 @@ pub(super) fn create_tag(
     if message.contains('\0') || message.trim().is_empty() {
         return Err(invalid("an annotated tag needs a message"));
     }
+    let there = || Fault::Conflict(format!("the tag `{name}` is there already"));
+    if read::reference(repository, &full)?.is_some() {
+        return Err(there());
+    }
     let target = repository.find_object(read::resolved(repository, revision)?, None)?;
     let tagger = tagger(work, repository)?;
     if work.ledger.instead(|| format!("tag {} as `{name}`", target.id())) {
@@ -27,7 +31,7 @@ pub(super) fn create_tag(
     let made = repository.tag(name, &target, &tagger, message, false);
     made.map(|id| id.to_string()).map_err(|error| {
         if error.code() == ErrorCode::Exists {
-            return Fault::Conflict(format!("the tag `{name}` is there already"));
+            return there();
         }
         Fault::Failed(format!("the tag `{name}` was not made: {}", error.message()))
     })

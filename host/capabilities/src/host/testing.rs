@@ -7,7 +7,10 @@ use rustls::RootCertStore;
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Context, Ledger, Owner, Surroundings, bindings::runner::plugin::types::HostError};
+use super::{
+    Context, Ledger, Owner, Surroundings,
+    bindings::runner::plugin::{docker::DockerError, types::HostError},
+};
 use crate::{
     Limits, Machine, Policy, Requested, admit,
     clock::Time,
@@ -162,6 +165,18 @@ impl PartialEq for HostError {
             (Self::Unavailable(a), Self::Unavailable(b))
             | (Self::BudgetExceeded(a), Self::BudgetExceeded(b))
             | (Self::Invalid(a), Self::Invalid(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl PartialEq for DockerError {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Host(a), Self::Host(b)) => a == b,
+            (Self::NotFound(a), Self::NotFound(b))
+            | (Self::Conflict(a), Self::Conflict(b))
+            | (Self::Failed(a), Self::Failed(b)) => a == b,
             _ => false,
         }
     }

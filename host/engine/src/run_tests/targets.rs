@@ -62,10 +62,10 @@ async fn proxies_are_asked_before_anything_starts_and_the_answer_goes_with_every
     let seen = |id: &str| {
         calls.iter().find(|(step, ..)| step == id).map(|(_, seen, with)| (seen.clone(), with.clone()))
     };
-    assert_eq!(seen("target.vps"), Some((None, json!(null))));
+    assert_eq!(seen("target.vps"), Some((None, json!({}))));
     assert_eq!(seen("check"), Some((Some(green.clone()), json!({ "to": "api-blue", "from": "green:1" }))));
-    assert_eq!(seen("switch"), Some((Some(green.clone()), json!(null))));
-    assert_eq!(seen("plain"), Some((None, json!(null))));
+    assert_eq!(seen("switch"), Some((Some(green.clone()), json!({}))));
+    assert_eq!(seen("plain"), Some((None, json!({}))));
     assert_eq!(seen("after"), Some((Some(green), json!({ "known": true }))));
 }
 

@@ -554,6 +554,7 @@ fn every_run_ends_changed_or_restored_or_stuck_with_exactly_what_remains() {
             ("rejected", "unchanged"),
             ("succeeded", "changed"),
             ("succeeded", "unchanged"),
+            ("unobserved", "unchanged"),
         ])
     );
 }

@@ -3,7 +3,6 @@
 use runner_capabilities::{GrantError, Requested, RequestedLimits};
 use runner_expression::Template;
 use runner_model::{Diagnostic, Digest, SecretOrigin, Sources, Span};
-use serde_json::Value;
 
 use super::{
     expressions::templated,
@@ -159,27 +158,17 @@ fn origin(text: &Spanned<String>, found: &mut Vec<Diagnostic>) -> Option<SecretO
 
 /// Reads a `grants` block; `None` if it cannot be used.
 pub(super) fn grants(entry: &Entry, sources: &Sources, found: &mut Vec<Diagnostic>) -> Option<GrantsText> {
-    const LATER: [&str; 1] = ["git"];
     let node = &entry.value;
     let templated = templated(node, sources, found)?;
-    let later: Vec<&Entry> =
-        node.as_map().unwrap_or_default().iter().filter(|entry| LATER.contains(&&*entry.key)).collect();
-    found.extend(later.iter().map(|entry| not_yet(entry.key_span, &format!("a grant for `{}`", entry.key))));
-    let mut usable = later.is_empty();
-    let mut requested = None;
-    if let Some(mut block) = templated.literal() {
-        if let Value::Object(keys) = &mut block {
-            keys.retain(|key, _| !LATER.contains(&key.as_str()));
+    let requested = match templated.literal().map(|block| Requested::parse(&block)) {
+        None => None,
+        Some(Ok(rules)) => Some(rules),
+        Some(Err(errors)) => {
+            found.extend(errors.iter().map(|error| misplaced("grant", error, entry)));
+            return None;
         }
-        match Requested::parse(&block) {
-            Ok(rules) => requested = Some(rules),
-            Err(errors) => {
-                found.extend(errors.iter().map(|error| misplaced("grant", error, entry)));
-                usable = false;
-            }
-        }
-    }
-    usable.then(|| GrantsText {
+    };
+    Some(GrantsText {
         key_span: entry.key_span,
         node: node.clone(),
         template: templated.template,

@@ -122,7 +122,7 @@ fn a_slip_in_a_key_is_recognised_at_every_level() {
 
 #[test]
 fn keys_of_a_later_version_are_never_ignored() {
-    let text = "drift: {}\nrollback: {}\nsteps:\n  a: { uses: gate, undo: {}, artifacts: {} }\n  b: { uses: pipeline }\n  c: { uses: gate, grants: { git: [] }, matrix: { include: [] } }\n";
+    let text = "drift: {}\nrollback: {}\nsteps:\n  a: { uses: gate, undo: {}, artifacts: {} }\n  b: { uses: pipeline }\n  c: { uses: gate, matrix: { include: [] } }\n";
     assert_snapshot!(Pipeline::with_plugins(text).check(), @"
     not-supported-yet p.yaml:5:1: `drift` is not supported yet
       at `drift`
@@ -143,11 +143,7 @@ fn keys_of_a_later_version_are_never_ignored() {
     not-supported-yet p.yaml:9:14: the built-in step `pipeline` is not supported yet
       at `pipeline`
       help: join the other file with `include`
-    not-supported-yet p.yaml:10:30: a grant for `git` is not supported yet
-      at `git`
-      note: what this version cannot carry out is refused, never ignored
-      help: remove it
-    not-supported-yet p.yaml:10:51: `include` in a matrix is not supported yet
+    not-supported-yet p.yaml:10:29: `include` in a matrix is not supported yet
       at `include`
       note: what this version cannot carry out is refused, never ignored
       help: remove it

@@ -390,8 +390,11 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
     }
     let block = serde_json::to_value(&rules.all).unwrap_or(Value::Null);
     let mut refused = Vec::new();
-    for (pointer, alone) in single_rules(&block) {
-        let Ok(alone) = Requested::parse(&alone) else { continue };
+    let single = single_rules(&block).into_iter().filter_map(|(pointer, alone)| {
+        // What has been read once is read again.
+        Some((pointer, Requested::parse(&alone).ok()?))
+    });
+    for (pointer, alone) in single.chain(whole_blocks(&rules.all)) {
         let span = rules.node.at(&pointer).node.span;
         for refusal in admit(alone, policy).err().unwrap_or_default() {
             refused.push(
@@ -406,11 +409,21 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
     refused
 }
 
+/// The capabilities whose lists belong together, each alone: a verb without its names says nothing.
+fn whole_blocks(rules: &Requested) -> impl Iterator<Item = (String, Requested)> {
+    let docker = Requested { docker: rules.docker.clone(), ..Requested::default() };
+    let git = Requested { git: rules.git.clone(), ..Requested::default() };
+    let command = Requested { command: rules.command.clone(), ..Requested::default() };
+    [("/docker", docker), ("/git", git), ("/command", command)]
+        .into_iter()
+        .map(|(pointer, alone)| (pointer.to_owned(), alone))
+}
+
 /// Each rule of a block as a block of its own, with its pointer.
 fn single_rules(block: &Value) -> Vec<(String, Value)> {
     let mut rules = Vec::new();
     let list = |value: Option<&Value>| value.and_then(Value::as_array).cloned().unwrap_or_default();
-    for key in ["network", "env", "secrets", "command"] {
+    for key in ["network", "env", "secrets", "git", "command"] {
         for (index, rule) in list(block.get(key)).into_iter().enumerate() {
             rules.push((format!("/{key}/{index}"), json!({ key: [rule] })));
         }
@@ -419,6 +432,10 @@ fn single_rules(block: &Value) -> Vec<(String, Value)> {
         for (index, rule) in list(block.pointer(&format!("/filesystem/{key}"))).into_iter().enumerate() {
             rules.push((format!("/filesystem/{key}/{index}"), json!({ "filesystem": { key: [rule] } })));
         }
+    }
+    // Its keys only mean something together.
+    if let Some(docker) = block.get("docker") {
+        rules.push(("/docker".to_owned(), json!({ "docker": docker })));
     }
     rules
 }

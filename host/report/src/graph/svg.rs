@@ -170,13 +170,15 @@ impl<'a, G> Picture<'a, G> {
         let bottom = boxes.iter().map(|(_, y)| *y).fold(0.0, f64::max);
         let (x, y) = (left - 14.0, Self::y(top) - ROW / 2.0 - 6.0);
         let (width, height) = (right + width - left + 28.0, Self::y(bottom) - Self::y(top) + ROW + 4.0);
+        // Above the first column stands the title.
+        let label = if first == Some(0) { y + height + 12.0 } else { y - 5.0 };
         put(
             out,
             format_args!(
                 "  <rect class=\"group\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\"/>\n  \
              <text class=\"part\" x=\"{:.1}\" y=\"{:.1}\">{name}</text>\n",
                 x + 8.0,
-                y - 5.0,
+                label,
             ),
         );
     }

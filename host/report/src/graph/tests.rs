@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use quick_xml::{Reader, events::Event};
-use runner_journal::testing::{Draft, change, checkpoint, gate, plan, plugin};
+use runner_journal::testing::{Draft, change, checkpoint, gate, observer, plan, plugin, with_targets};
 use runner_model::{Plan, PluginKind, StepId, StepResult};
 
 use super::{dot, mermaid, svg};
@@ -16,6 +16,30 @@ fn hostile() -> Plan {
     ]);
     plan.header.name = "\"deploy\" </title><script>\n".to_owned();
     plan
+}
+
+#[test]
+fn what_asks_a_proxy_stands_before_the_steps() {
+    let plan = with_targets(plan([observer("vps"), gate("check").on_target("vps")]));
+    let head = |text: String| text.lines().take(5).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(
+        head(mermaid(&plan)),
+        [
+            "flowchart LR",
+            "  subgraph targets",
+            "    s0[\"target.vps<br/>proxy-switch\"]:::proxy-switch",
+            "  end",
+            "  s1[\"check<br/>gate\"]:::gate",
+        ]
+    );
+    // To ask is no change, whatever else the plugin can do.
+    assert!(!dot(&plan).contains('Δ'));
+    let left = |id: &str| {
+        let picture = svg(&plan);
+        let at = picture.split(&format!("<title>{id}:")).nth(1).and_then(|rest| rest.split("x=\"").nth(1));
+        at.and_then(|rest| rest.split('"').next()).and_then(|x| x.parse::<f64>().ok()).expect("a box")
+    };
+    assert!(left("target.vps") < left("check"));
 }
 
 /// Checks, fans out, joins, changes and checks again, in stages.

@@ -1,14 +1,15 @@
 //! Pushes a branch or a tag, never with force.
 //!
-//! What was seen when the step began is what is pushed, or nothing. A push is not taken back: others may have it by now,
-//! and taking it back would need the force that is not here.
+//! What was seen when the step began is what is pushed, or nothing. That a reference is not there is for the push to say:
+//! a rehearsal pushes what an earlier step has only said it would make. A push is not taken back: others may have it
+//! by now, and taking it back would need the force that is not here.
 
-use runner_plugin::host::{Credentials, Repository, short_id};
+use runner_plugin::host::{Credentials, GitError, GitReason, Repository, short_id};
 use runner_plugin::{Applied, Failure, Host};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Operation, absent, here, origin, refused};
+use crate::{Operation, here, origin, refused};
 
 /// A branch or a tag that a remote gets.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -31,10 +32,16 @@ pub struct Push {
 }
 
 /// What the reference was at.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Before {
-    object: String,
+    object: Option<String>,
     commit: Option<String>,
+}
+
+impl Before {
+    fn place(&self) -> String {
+        self.object.as_deref().map_or("nowhere".to_owned(), |object| format!("at {}", short_id(object)))
+    }
 }
 
 impl Operation for Push {
@@ -53,15 +60,16 @@ impl Operation for Push {
         let now = self.look(repository)?;
         let (name, remote) = (self.full_name()?, &self.remote);
         if now != before {
-            let [was, is] = [&before, &now].map(|seen| short_id(&seen.object));
+            let (was, is) = (before.place(), now.place());
             let what =
-                format!("`{name}` was at {was} when this step began, and is at {is} now; nothing was pushed");
+                format!("`{name}` was {was} when this step began, and is {is} now; nothing was pushed");
             return Err(refused(repository, what));
         }
         let login = self.login.as_ref().map(|login| login.login(host)).transpose()?;
-        let pushed = repository.push(remote, &name, login.as_ref())?;
+        let pushed =
+            repository.push(remote, &name, login.as_ref()).map_err(|error| self.explained(error, &now))?;
         let verb = if pushed { "is now" } else { "was already" };
-        Ok(Applied::new(format!("`{name}` at {} {verb} at `{remote}`", short_id(&now.object)))
+        Ok(Applied::new(format!("`{name}` {verb} at `{remote}`"))
             .output("commit", now.commit)
             .output("object", now.object)
             .output("pushed", pushed))
@@ -91,19 +99,25 @@ impl Push {
     fn look(&self, repository: &Repository) -> Result<Before, Failure> {
         let name = self.full_name()?;
         let found = match name.strip_prefix("refs/tags/") {
-            Some(tag) => repository.tag(tag)?.map(|tag| Before { object: tag.object, commit: tag.commit }),
+            Some(tag) => {
+                repository.tag(tag)?.map(|tag| Before { object: Some(tag.object), commit: tag.commit })
+            }
             None => {
                 let commit = repository.resolve(&name)?;
-                commit.map(|commit| Before { object: commit.clone(), commit: Some(commit) })
+                commit.map(|commit| Before { object: Some(commit.clone()), commit: Some(commit) })
             }
         };
-        found.ok_or_else(|| {
-            let help = if self.reference == name {
-                String::new()
-            } else {
-                format!("; a tag is written `refs/tags/{}`", self.reference)
-            };
-            absent(repository, format!("there is no `{name}`; nothing was pushed{help}"))
-        })
+        Ok(found.unwrap_or_default())
+    }
+
+    /// A name without `refs/` that is no branch may have been meant for a tag.
+    fn explained(&self, error: GitError, now: &Before) -> Failure {
+        let missing = now.object.is_none() && matches!(error.reason, GitReason::NotFound(_));
+        let failure = Failure::from(error);
+        if missing && !self.reference.starts_with("refs/") {
+            let message = format!("{}; a tag is written `refs/tags/{}`", failure.message, self.reference);
+            return Failure::new(failure.kind, message);
+        }
+        failure
     }
 }

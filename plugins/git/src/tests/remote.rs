@@ -22,7 +22,7 @@ fn a_branch_and_a_tag_are_pushed_once() {
     let (scene, origin, [_, second]) = ahead();
     let tag = scene.repository.annotated_tag("v1", "HEAD", "first");
     let pushed = |name: &str, verb: &str, object: &str, pushed: bool| {
-        Applied::new(format!("`{name}` at {} {verb} at `origin`", short_id(object)))
+        Applied::new(format!("`{name}` {verb} at `origin`"))
             .output("commit", second.clone())
             .output("object", object)
             .output("pushed", pushed)
@@ -94,6 +94,16 @@ fn what_is_pushed_is_what_was_there_at_the_beginning() {
         )))
     );
     assert_eq!(origin.reference("refs/heads/main"), Some(first));
+
+    let snapshot = scene.capture(&push("refs/tags/v1")).unwrap();
+    let tag = scene.repository.annotated_tag("v1", "HEAD", "too late as well");
+    assert_eq!(
+        scene.apply(&push("refs/tags/v1"), &snapshot),
+        Err(refused(format!(
+            "`refs/tags/v1` was nowhere when this step began, and is at {} now; nothing was pushed",
+            short_id(&tag)
+        )))
+    );
 }
 
 #[test]
@@ -101,26 +111,27 @@ fn what_cannot_be_pushed_is_a_failure() {
     let (scene, origin, _) = ahead();
     scene.repository.annotated_tag("v1", "HEAD", "first");
     scene.repository.unreachable_remote("away", HostError::TimedOut);
-    let captured = |config: Value| scene.capture(&config).unwrap_err();
-    let to = |remote: &str| {
-        let config = json!({ "op": "push", "ref": "main", "remote": remote });
-        let snapshot = scene.capture(&config).unwrap();
-        scene.apply(&config, &snapshot).unwrap_err()
+    let failed = |config: Value| match scene.capture(&config) {
+        Ok(snapshot) => scene.apply(&config, &snapshot).unwrap_err(),
+        Err(failure) => failure,
     };
+    let to = |remote: &str| failed(json!({ "op": "push", "ref": "main", "remote": remote }));
     origin.refuses_pushes("main is protected");
 
     assert_eq!(
         [
-            captured(push("v1")),
-            captured(push("refs/tags/v2")),
-            captured(push("refs/notes/commits")),
+            failed(push("v1")),
+            failed(push("refs/tags/v2")),
+            failed(push("refs/notes/commits")),
             to("backup"),
             to("away"),
             to("origin"),
         ],
         [
-            unavailable("there is no `refs/heads/v1`; nothing was pushed; a tag is written `refs/tags/v1`"),
-            unavailable("there is no `refs/tags/v2`; nothing was pushed"),
+            unavailable(
+                "push `refs/heads/v1` to `origin`: there is no reference `refs/heads/v1`; a tag is written `refs/tags/v1`"
+            ),
+            unavailable("push `refs/tags/v2` to `origin`: there is no reference `refs/tags/v2`"),
             Failure::invalid_config(
                 "`ref`: `refs/notes/commits` is neither a branch nor a tag; nothing was pushed"
             ),

@@ -88,6 +88,7 @@ impl From<Unreachable> for Error {
 }
 
 /// What `error` means for the call that `asked` names (`start container \`web\``).
+#[expect(clippy::wildcard_enum_match_arm, reason = "whatever else `bollard` reports, no answer came")]
 pub(super) fn trouble(host: &DockerHost, asked: &str, error: Error) -> Trouble {
     match error {
         Error::DockerResponseServerError { status_code, message } => of_status(status_code, message),

@@ -145,16 +145,19 @@ impl Wire {
 
     fn no_socket(&self, error: &io::Error) -> Unreachable {
         let host = &self.host;
-        Unreachable(match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => format!(
+        let kind = error.kind();
+        if kind == io::ErrorKind::NotFound || kind == io::ErrorKind::ConnectionRefused {
+            Unreachable(format!(
                 "{host}: no Docker Engine listens there; start it (`systemctl start docker`), or say in `DOCKER_HOST` where it is"
-            ),
-            io::ErrorKind::PermissionDenied => format!(
+            ))
+        } else if kind == io::ErrorKind::PermissionDenied {
+            Unreachable(format!(
                 "{host}: this user may not talk to the Docker Engine; add it to the group that owns the socket (`usermod -aG docker \
                  $USER`)"
-            ),
-            _ => format!("{host}: the Docker Engine cannot be reached: {error}"),
-        })
+            ))
+        } else {
+            self.silent(error)
+        }
     }
 
     fn silent(&self, error: &io::Error) -> Unreachable {

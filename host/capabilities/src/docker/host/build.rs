@@ -30,7 +30,7 @@ use crate::{
         Context, Ledger, Problem,
         bindings::runner::plugin::docker::{BuildProblem, BuildResult, BuildSpec},
     },
-    log::Level,
+    log::{Level, clean_line},
 };
 
 /// Longest context of a guest that names no length.
@@ -367,8 +367,9 @@ impl Log<'_> {
     }
 
     fn end(&mut self) {
-        let line = std::mem::take(&mut self.rest);
-        if line.trim().is_empty() {
+        // Builders colour what goes to standard error.
+        let line = clean_line(&std::mem::take(&mut self.rest));
+        if line.is_empty() {
             return;
         }
         self.ledger.write(Level::Info, &line);

@@ -4,7 +4,7 @@ use std::{collections::HashMap, time::Duration};
 
 use bollard::{
     errors::Error,
-    models::ContainerInspectResponse,
+    models::{ContainerInspectResponse, ContainerStateStatusEnum},
     query_parameters::{
         ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
         StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
@@ -199,6 +199,7 @@ impl Context {
             return self.pretended_too(Verb::ContainerWait, container).map(|()| 0);
         }
         let session = self.begin_with(Verb::ContainerWait, container, self.docker_time(timeout_ms)).await?;
+        was_started(&session, container).await?;
         end_of(&session, container).await
     }
 
@@ -276,6 +277,18 @@ pub(super) fn checked_id(id: String) -> Result<String, Trouble> {
         let what = "the engine gave a container an id that is none".to_owned();
         Err(Trouble::Host(Problem::Unavailable(what)))
     }
+}
+
+/// What was never started does not run either, and engines say of it that it ended well.
+pub(super) async fn was_started(session: &Session, container: &Container) -> Result<(), Trouble> {
+    let state = look(session, &container.id).await?.state.and_then(|state| state.status);
+    if state == Some(ContainerStateStatusEnum::CREATED) {
+        return Err(Trouble::Conflict(format!(
+            "container `{}` has not been started, so it cannot end",
+            container.name
+        )));
+    }
+    Ok(())
 }
 
 /// Waits until the container ends.

@@ -137,22 +137,23 @@ fn unpack(
         let mut entry = entry.map_err(torn)?;
         let name = plain(&entry.path().map_err(torn)?)?;
         let path = joined(to, &name);
-        match entry.header().entry_type() {
-            tar::EntryType::Directory => tree.make_directories(grant, &path)?,
-            tar::EntryType::Regular => {
-                copied.bytes = copied.bytes.saturating_add(entry.size());
-                if copied.bytes > most {
-                    return Err(Problem::BudgetExceeded(format!(
-                        "more than {most} bytes to copy; what came before `{path}` is there"
-                    )));
-                }
-                if let Some((above, _)) = path.rsplit_once('/') {
-                    tree.make_directories(grant, above)?;
-                }
-                tree.write_with(grant, &path, |file| io::copy(&mut entry, file).map(drop))?;
-                copied.paths.push(path);
+        let kind = entry.header().entry_type();
+        if kind.is_dir() {
+            tree.make_directories(grant, &path)?;
+        } else if kind.is_file() {
+            copied.bytes = copied.bytes.saturating_add(entry.size());
+            if copied.bytes > most {
+                return Err(Problem::BudgetExceeded(format!(
+                    "more than {most} bytes to copy; what came before `{path}` is there"
+                )));
             }
-            _ => copied.left_out.push(path),
+            if let Some((above, _)) = path.rsplit_once('/') {
+                tree.make_directories(grant, above)?;
+            }
+            tree.write_with(grant, &path, |file| io::copy(&mut entry, file).map(drop))?;
+            copied.paths.push(path);
+        } else {
+            copied.left_out.push(path);
         }
     }
     copied.paths.sort();

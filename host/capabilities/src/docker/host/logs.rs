@@ -7,7 +7,7 @@ use tokio::time::timeout_at;
 
 use super::{
     Container, DEFAULT_TIMEOUT,
-    containers::{end_of, look},
+    containers::{end_of, look, was_started},
     rehearse::no_output,
 };
 use crate::{
@@ -59,6 +59,7 @@ impl Context {
         }
         let session = self.begin(&wanted, time).await?;
         self.still_ours(&session, container).await?;
+        was_started(&session, container).await?;
         let ledger = std::sync::Arc::clone(&self.ledger);
         let mut write = |line: OutputLine| {
             let level = match line.channel {

@@ -159,6 +159,25 @@ fn a_grant_beyond_the_policy_is_refused_at_its_rule() {
 }
 
 #[test]
+fn a_docker_grant_beyond_the_policy_is_refused_with_each_rule() {
+    let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      docker: { verbs: [container.create], containers: [web], images: ['app:*'], allow: [privileged] }\nsteps: { a: { uses: p } }\n";
+    let block = "{ verbs: [container.create], containers: [web], images: ['app:*'], allow: [privileged] }";
+    let refused = |what: &str| {
+        format!(
+            "policy p.yaml:7:15: the Docker privilege `privileged`: {what}\n  at `{block}`\n  note: the policy is a ceiling: a pipeline \
+             that asks for more is refused, never cut down\n  help: ask for less, or ask whoever owns the policy\nexit 7\n"
+        )
+    };
+    let none = "only the operator's policy can allow it, and none is in force that names grants; write one (`{ version: 1, grants: { docker: { \
+                verbs: [container.create], …, allow: [\"privileged\"] } } }`) and name it with `--policy`";
+    assert_eq!(plugin(&[Capability::Docker], text).check(), refused(none));
+    let ceiling = json!({ "verbs": ["container.*"], "containers": ["web"], "images": ["*"] });
+    let policy = json!({ "version": 1, "grants": { "docker": ceiling } });
+    let beyond = "the operator's policy does not allow it";
+    assert_eq!(plugin(&[Capability::Docker], text).policy(policy).check(), refused(beyond));
+}
+
+#[test]
 fn rules_that_cannot_be_read_are_shown_at_their_place() {
     let text = "plugins:\n  p:\n    source: file:p.wasm\n    grants:\n      network: [https://x.org/, GET https://x.org/]\n      filesystem: { reed: [a] }\n      netwrk: []\n    limits: { memory: lots, tim: 3s }\nsteps: { a: { uses: p } }\n";
     assert_snapshot!(plugin(&[], text).check(), @r#"
@@ -250,6 +269,24 @@ fn a_command_grant_is_held_against_the_policy_and_against_what_is_imported() {
       at `[{ program: helm }]`
       note: the component does not import `runner:plugin/command` (read from the component itself)
       help: remove the grant
+    exit 7
+    ");
+}
+
+#[test]
+fn git_and_docker_grants_are_held_against_the_policy() {
+    let text = "plugins:\n  p: { source: 'file:p.wasm', grants: { git: [refs, { repository: ., verbs: [tag], refs: ['refs/tags/*'] }], docker: { verbs: [container.inspect], containers: ['*'] } } }\nsteps: { a: { uses: p } }\n";
+    let imports = [Capability::Git, Capability::Docker];
+    let policy = json!({ "version": 1, "grants": { "git": ["refs"], "docker": { "verbs": ["container.inspect"], "containers": ["web-*"] } } });
+    assert_snapshot!(plugin(&imports, text).policy(policy).check(), @"
+    policy p.yaml:4:53: git: `tag` in `.`, as far as this goes: the operator's policy does not allow it
+      at `{ repository: ., verbs: [tag], refs: ['refs/tags/*'] }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
+    policy p.yaml:4:118: containers `*`: the operator's policy does not allow it
+      at `{ verbs: [container.inspect], containers: ['*'] }`
+      note: the policy is a ceiling: a pipeline that asks for more is refused, never cut down
+      help: ask for less, or ask whoever owns the policy
     exit 7
     ");
 }

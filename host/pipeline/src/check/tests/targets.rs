@@ -57,7 +57,7 @@ steps: { s: { uses: probe } }
       help: did you mean `tls`?
     target p.yaml:8:51: `-oProxyCommand=x` is no `Host` of ssh_config
       at `'-oProxyCommand=x'`
-    target p.yaml:8:79: `../x` is no directory to work in
+    target p.yaml:8:80: `../x` is no directory to work in
       at `'../x'`
       help: write an absolute path of letters, digits and `. _ - @ +`, for example `/opt/app`
     unknown-key p.yaml:8:88: a target has no key `slot`
