@@ -156,6 +156,28 @@ fn a_command_that_fails_is_told_with_its_end_and_its_artifacts_are_there() {
 }
 
 #[test]
+fn a_container_that_runs_too_long_is_removed() {
+    let shell = Shell::new("");
+    let project = project(
+        &shell,
+        CONTAINER,
+        r#"  long: { uses: container, with: { name: NAME, image: "NAME:v1", command: ["echo begun; sleep 600"], timeout: 1s } }"#,
+    );
+
+    let finished = project.exec(&[]);
+
+    assert_eq!(finished.code, 4, "{}", finished.all());
+    assert_eq!(
+        ended(&shell, &project, "long"),
+        (
+            "timed-out".to_owned(),
+            "`echo begun; sleep 600` has not ended after 1s; its last lines: begun".to_owned()
+        ),
+    );
+    assert_eq!((containers(&shell), networks(&shell)), (vec![], String::new()));
+}
+
+#[test]
 fn a_run_killed_while_a_container_runs_leaves_nothing_once_it_is_resumed() {
     let shell = Shell::new("");
     let steps = format!(
@@ -185,11 +207,22 @@ fn a_run_killed_while_a_container_runs_leaves_nothing_once_it_is_resumed() {
     assert_eq!((containers(&shell), networks(&shell)), (vec![], String::new()));
 }
 
+/// 003-61: the log of the candidate is kept, the candidate is not.
 #[test]
 fn a_launch_that_is_taken_back_leaves_what_was_kept() {
     let shell = Shell::new("");
+    // It is waited for until it has written its line.
+    let line = format!("echo begun; : > /tmp/up; {STAY}");
     let launch = format!(
-        "  launch: {{ uses: slot, with: {{ op: launch, container: NAME-web, image: \"NAME:v1\", command: [\"{STAY}\"] }} }}"
+        "  launch:
+    uses: slot
+    with:
+      op: launch
+      container: NAME-web
+      image: \"NAME:v1\"
+      command: [\"{line}\"]
+      health: {{ command: [/bin/sh, -c, test -e /tmp/up], interval: 200ms }}
+      wait: healthy"
     );
     let first = slots(&shell, &launch);
     assert_eq!(first.exec(&[]).code, 0);
@@ -210,9 +243,9 @@ fn a_launch_that_is_taken_back_leaves_what_was_kept() {
     assert_eq!(second.results(), ["launch success", "broken error", "launch undone"]);
     assert_eq!(
         ended(&shell, &second, "launch").1,
-        "`NAME-web` runs, of image NAME:v1; what was kept there is now `NAME-web.before`",
+        "`NAME-web` is healthy, of image NAME:v1; what was kept there is now `NAME-web.before`",
     );
-    assert!(logs(&second).contains("Ready to accept connections"), "{}", logs(&second));
+    assert!(logs(&second).contains("begun"), "{}", logs(&second));
     assert_eq!(containers(&shell), ["NAME-web exited"]);
     assert_eq!(id_of(&shell, "container", &web), kept);
 }
@@ -302,7 +335,7 @@ fn what_does_not_stop_is_killed_and_said() {
     assert_eq!(outputs(&project, "stop")["killed"], json!(true));
 }
 
-/// The example of the README, with a blue one that runs.
+/// The example of the README, with a blue one that runs. 003-46, 003-50.
 #[test]
 fn a_slot_is_launched_and_the_other_one_stopped() {
     let shell = Shell::new("");
@@ -325,6 +358,10 @@ fn a_slot_is_launched_and_the_other_one_stopped() {
     let address = outputs(&project, "launch")["address"].clone();
     let published = shell.docker(&["port", &format!("{}-green", shell.name()), "8000/tcp"]);
     assert_eq!(address, json!(published));
+    let format =
+        "{{.HostConfig.RestartPolicy.Name}} {{(index (index .NetworkSettings.Ports \"8000/tcp\") 0).HostIp}}";
+    let green = format!("{}-green", shell.name());
+    assert_eq!(shell.docker(&["container", "inspect", "--format", format, &green]), "no 127.0.0.1");
 }
 
 const IMAGES: &str = "  build:
@@ -436,7 +473,7 @@ fn only_images_that_nothing_needs_are_pruned() {
     assert_eq!(removed[0]["tags"], json!([format!("{}-app:old", shell.name())]));
 }
 
-/// The example of the README: built from a directory of the project.
+/// The example of the README: built from a directory of the project, every layer anew. 003-44.
 #[test]
 fn an_image_is_built_under_its_name() {
     let shell = Shell::new("");

@@ -45,6 +45,7 @@ pub(crate) fn apply(
 ) -> Result<Applied, Failure> {
     let (wait, timeout) = (launch.wait, launch.timeout.duration());
     let inside = launch.port.as_ref().map(|port| port.inside);
+    let image = launch.image.clone();
     let container = match named(host, &launch.container)? {
         Some((container, facts)) if is_own(&facts, request) => container,
         Some((container, facts)) => {
@@ -60,7 +61,7 @@ pub(crate) fn apply(
     };
     let facts = ready::wait(host, &container, goal, timeout)
         .map_err(|failure| lines::with_last(failure, &container))?;
-    Ok(launched(facts, wait, inside, snapshot))
+    Ok(launched(facts, &image, wait, inside, snapshot))
 }
 
 pub(crate) fn restore(
@@ -139,7 +140,13 @@ fn create(launch: Launch, host: &Host) -> Result<Container, Failure> {
     })
 }
 
-fn launched(facts: ContainerFacts, wait: Wait, inside: Option<u16>, snapshot: &Snapshot) -> Applied {
+fn launched(
+    facts: ContainerFacts,
+    image: &str,
+    wait: Wait,
+    inside: Option<u16>,
+    snapshot: &Snapshot,
+) -> Applied {
     let address = inside.and_then(|inside| facts.published(inside));
     let is = match wait {
         Wait::Started => "runs",
@@ -150,7 +157,7 @@ fn launched(facts: ContainerFacts, wait: Wait, inside: Option<u16>, snapshot: &S
         .before
         .as_ref()
         .map(|before| format!("; what was kept there is now `{}`", aside(&before.container)));
-    let summary = format!("`{}` {is}{at}, of image {}{}", facts.name, facts.image, kept.unwrap_or_default());
+    let summary = format!("`{}` {is}{at}, of image {}{}", facts.name, image, kept.unwrap_or_default());
     let applied = Applied::new(summary)
         .output("container", facts.name)
         .output("id", facts.id)
