@@ -117,7 +117,7 @@ fn a_good_release_goes_live_and_the_one_before_is_kept() {
 
     end.is(End {
         code: 0,
-        decided: None,
+        against: BTreeSet::new(),
         live: VERSION.to_owned(),
         containers: containers([("blue", "exited"), ("green", "running")]),
         undone: Vec::new(),
