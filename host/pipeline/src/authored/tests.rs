@@ -143,7 +143,7 @@ fn keys_of_a_later_version_are_never_ignored() {
     not-supported-yet p.yaml:9:14: the built-in step `pipeline` is not supported yet
       at `pipeline`
       help: join the other file with `include`
-    not-supported-yet p.yaml:10:29: `include` in a matrix is not supported yet
+    not-supported-yet p.yaml:10:30: `include` in a matrix is not supported yet
       at `include`
       note: what this version cannot carry out is refused, never ignored
       help: remove it

@@ -399,7 +399,7 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
         // What has been read once is read again.
         Some((pointer, Requested::parse(&alone).ok()?))
     });
-    for (pointer, alone) in single.chain(whole_blocks(&rules.all)) {
+    for (pointer, alone) in single {
         let span = rules.node.at(&pointer).node.span;
         let refusals = admit(alone, policy).err().unwrap_or_default();
         found.extend(refusals.into_iter().map(|refusal| refused(refusal, span)));
@@ -409,16 +409,6 @@ pub(crate) fn refused_by_policy(rules: &Rules, policy: &Policy) -> Vec<Diagnosti
         found.extend(all.into_iter().map(|refusal| refused(refusal, rules.node.span)));
     }
     found
-}
-
-/// The capabilities whose lists belong together, each alone: a verb without its names says nothing.
-fn whole_blocks(rules: &Requested) -> impl Iterator<Item = (String, Requested)> {
-    let docker = Requested { docker: rules.docker.clone(), ..Requested::default() };
-    let git = Requested { git: rules.git.clone(), ..Requested::default() };
-    let command = Requested { command: rules.command.clone(), ..Requested::default() };
-    [("/docker", docker), ("/git", git), ("/command", command)]
-        .into_iter()
-        .map(|(pointer, alone)| (pointer.to_owned(), alone))
 }
 
 /// Each rule of a block as a block of its own, with its pointer.

@@ -150,6 +150,9 @@ fn the_example_is_a_grants_block() {
             "filesystem: { read: [FILE, DIRECTORY/], write: [DIRECTORY/] }",
             "env: [VARIABLE]",
             "secrets: [{ name: SECRET, reveal: true }]",
+            "docker: { verbs: [container.inspect], containers: [my-app-*] }",
+            "git: [status, refs]",
+            r#"command: [{ program: kubectl, args: [rollout, status, "*"] }]"#,
         ])
     );
     let block = json!({
@@ -157,6 +160,9 @@ fn the_example_is_a_grants_block() {
         "filesystem": { "read": ["FILE", "DIRECTORY/"], "write": ["DIRECTORY/"] },
         "env": ["VARIABLE"],
         "secrets": [{ "name": "SECRET", "reveal": true }],
+        "docker": { "verbs": ["container.inspect"], "containers": ["my-app-*"] },
+        "git": ["status", "refs"],
+        "command": [{ "program": "kubectl", "args": ["rollout", "status", "*"] }],
     });
     assert!(Requested::parse(&block).is_ok());
 }

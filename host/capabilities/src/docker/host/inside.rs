@@ -46,7 +46,10 @@ impl Context {
         let mut measuring = Box::pin(session.docker.stats(&container.id, Some(options)));
         let measured = session.ask(&asked, async { measuring.next().await.transpose() }).await?;
         measured.as_ref().and_then(usage).ok_or_else(|| {
-            Trouble::Conflict(format!("container `{}` does not run, so it uses nothing", container.name))
+            Trouble::Conflict(format!(
+                "container `{}` does not run, so it cannot be measured",
+                container.name
+            ))
         })
     }
 
@@ -96,7 +99,8 @@ impl Context {
     }
 }
 
-/// What a running container uses; `None` for one that does not run.
+/// What a running container uses; `None` for one that does not run, or of which not everything could be measured: a
+/// nothing that is not true would pass under any ceiling.
 fn usage(measured: &ContainerStatsResponse) -> Option<Usage> {
     let memory = measured.memory_stats.as_ref()?;
     let used = memory.usage?;
@@ -108,12 +112,7 @@ fn usage(measured: &ContainerStatsResponse) -> Option<Usage> {
     Some(Usage {
         memory: used.saturating_sub(cache),
         memory_limit: memory.limit.unwrap_or(0),
-        cpu_millis: measured
-            .cpu_stats
-            .as_ref()
-            .zip(measured.precpu_stats.as_ref())
-            .and_then(|(now, before)| cpu_millis(now, before))
-            .unwrap_or(0),
+        cpu_millis: cpu_millis(measured.cpu_stats.as_ref()?, measured.precpu_stats.as_ref()?)?,
         pids: measured.pids_stats.as_ref().and_then(|pids| pids.current).unwrap_or(0),
     })
 }
