@@ -34,7 +34,7 @@ const ARROWS: [(&str, &[&str]); 9] = [
 ];
 
 /// Crates from outside that only these crates of ours may name.
-const KEEPERS: [(&str, &[&str]); 9] = [
+const KEEPERS: [(&str, &[&str]); 10] = [
     ("wasmtime", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi", &["runner-capabilities", "runner-wasm"]),
     ("wasmtime-wasi-http", &["runner-capabilities", "runner-wasm"]),
