@@ -31,7 +31,7 @@ pub fn json(changes: &[(&str, &str)]) -> Value {
 mod tests {
     use serde_json::json;
 
-    use super::{json, text};
+    use super::text;
 
     #[test]
     fn changes_are_numbered_in_their_order() {
@@ -42,7 +42,7 @@ mod tests {
         );
         assert_eq!(text(&[]), "a run would change nothing\n");
         assert_eq!(
-            json(&changes[..1]),
+            super::json(&changes[..1]),
             json!({ "type": "rehearsal", "changes": [{ "step": "build", "change": "build the image `app:1`" }] })
         );
     }
