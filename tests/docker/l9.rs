@@ -3,7 +3,12 @@
 //! Requirements 003-01..04: whatever says no, customers have the version they had, and nothing of the new one is left but
 //! its log.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{BufRead as _, BufReader},
+    process::Child,
+    thread,
+};
 
 use l9::Release;
 use serde_json::{Value, json};
@@ -33,7 +38,8 @@ struct End {
 impl End {
     fn of(scene: &Scene, code: i32) -> Self {
         let journal = scene.project.journal();
-        let against = journal.iter().filter_map(|entry| {
+        let ended = journal.iter().filter(|entry| entry["type"] == "step-ended");
+        let against = ended.filter_map(|entry| {
             let result = entry["result"].as_str().filter(|result| matches!(*result, "failure" | "error"))?;
             Some(format!("{} {result}", entry["step"].as_str()?))
         });
@@ -86,13 +92,16 @@ impl Ended {
     }
 }
 
-/// Deploys what is committed.
+/// Deploys what is committed as a release.
 fn deploy(scene: &Scene, inputs: &[(&str, &str)]) -> Ended {
-    let message = ("message", "The second release");
-    let all: Vec<(&str, &str)> =
-        [("tag", VERSION), ("stable_for", "2s"), message].into_iter().chain(inputs.iter().copied()).collect();
-    let run = scene.exec("pipeline.yaml", &all);
+    let run = scene.finish(scene.exec(&with(VERSION, inputs)));
     Ended(End::of(scene, run.code), run.all())
+}
+
+/// The inputs of a release, and more.
+fn with<'a>(version: &'a str, inputs: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let usual = [("tag", version), ("message", "Another release"), ("stable_for", "2s")];
+    usual.into_iter().chain(inputs.iter().copied()).collect()
 }
 
 /// Commits a release, has its image published, and deploys it.
@@ -139,6 +148,70 @@ fn a_good_release_goes_live_and_the_one_before_is_kept() {
     ];
     assert!(order.is_sorted(), "{order:?}");
     assert_eq!(scene.messages().unwrap().len(), 1);
+}
+
+/// What is kept of the version before makes room for the next one. Requirement 003-50: the other port, each time.
+#[test]
+fn the_next_release_takes_the_slot_that_is_free() {
+    let scene = Scene::new();
+    for (version, blue, green) in [
+        ("v1.1.0-l9", "exited", "running"),
+        ("v1.2.0-l9", "running", "exited"),
+        ("v1.3.0-l9", "exited", "running"),
+    ] {
+        let commit = scene.commit(Release { version, ..release("healthy") }).unwrap();
+        scene.publish(version, &commit).unwrap();
+        let run = scene.finish(scene.exec(&with(version, &[])));
+
+        assert_eq!(run.code, 0, "{}", run.all());
+        assert_eq!(scene.live().unwrap(), version);
+        let containers = scene.containers().unwrap();
+        let state = |slot: &str| containers.get(slot).map(String::as_str);
+        assert_eq!((state("blue"), state("green")), (Some(blue), Some(green)));
+    }
+}
+
+/// Requirement 003-03, however the runner ends: it is killed while the traffic is being verified, and finishes the next time.
+#[test]
+fn a_run_that_was_killed_is_finished_by_resume() {
+    let scene = Scene::new();
+    let commit = scene.commit(release("healthy")).unwrap();
+    scene.publish(VERSION, &commit).unwrap();
+    let mut child = started(&scene, r#""type":"step-started","step":"verify-live""#);
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let run = scene.finish(scene.command(&["resume"]));
+
+    assert_eq!(run.code, 0, "{}", run.all());
+    assert_eq!(scene.live().unwrap(), VERSION);
+    assert_eq!(scene.containers().unwrap(), containers([("blue", "exited"), ("green", "running")]));
+}
+
+/// Ctrl-C while the new version has the traffic already.
+#[test]
+fn a_run_that_is_cancelled_gives_the_traffic_back() {
+    let scene = Scene::new();
+    let commit = scene.commit(release("healthy")).unwrap();
+    scene.publish(VERSION, &commit).unwrap();
+    let child = started(&scene, r#""type":"step-started","step":"verify-live""#);
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .expect("it runs");
+    let run = scene.project.finish(child.wait_with_output().expect("it ends"));
+    let undone = ["route-traffic", "launch", "image-pull", "server-checkout"];
+
+    Ended(End::of(&scene, run.code), run.stderr).is(End::as_before(130, &[], &undone));
+}
+
+/// Starts the deployment, and returns when the journal holds `text`.
+fn started(scene: &Scene, text: &str) -> Child {
+    let mut command = scene.exec(&with(VERSION, &[]));
+    let mut child = command.args(["--output", "json"]).spawn().expect("the runner starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines();
+    let found = lines.by_ref().map_while(Result::ok).any(|line| line.contains(text));
+    assert!(found, "it ended without {text}");
+    // It is listened to until it ends: a full pipe would hold it up.
+    thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    child
 }
 
 /// Requirement 003-44.
@@ -272,7 +345,8 @@ fn a_lightweight_tag_is_no_release() {
     scene.commit(release("healthy")).unwrap();
     scene.git(&["tag", VERSION]).unwrap();
 
-    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, &["tag-in-git failure"], &[]));
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, &["tag-sound failure"], &[]));
+    assert_eq!(scene.git(&["ls-remote", "--tags", "origin", VERSION]).unwrap(), "");
 }
 
 /// Requirement 003-28.
@@ -284,7 +358,8 @@ fn a_tag_that_main_does_not_lead_to_is_no_release() {
     scene.git(&["tag", "--annotate", "--message", "Not on main", VERSION]).unwrap();
     scene.git(&["checkout", "--quiet", "main"]).unwrap();
 
-    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, &["tag-in-git failure"], &[]));
+    deploy(&scene, &[("create_tag", "false")]).is(End::as_before(3, &["tag-sound failure"], &[]));
+    assert_eq!(scene.git(&["ls-remote", "--tags", "origin", VERSION]).unwrap(), "");
 }
 
 /// Requirement 003-48.

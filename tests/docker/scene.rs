@@ -40,15 +40,20 @@ impl Scene {
         command
     }
 
-    /// `runner exec FILE`, with the inputs that say where the world is, and more.
-    pub(crate) fn exec(&self, file: &str, inputs: &[(&str, &str)]) -> Finished {
-        let mut command = self.command(&["exec", file]);
+    /// `runner exec pipeline.yaml`, with the inputs that say where the world is, and more.
+    pub(crate) fn exec(&self, inputs: &[(&str, &str)]) -> Command {
+        let mut command = self.command(&["exec", "pipeline.yaml"]);
         for (name, value) in self.inputs() {
             command.arg("--input").arg(format!("{name}={value}"));
         }
         for (name, value) in inputs {
             command.arg("--input").arg(format!("{name}={value}"));
         }
+        command
+    }
+
+    /// Runs a command of this scene to its end.
+    pub(crate) fn finish(&self, mut command: Command) -> Finished {
         self.project.finish(command.output().expect("the runner starts"))
     }
 
