@@ -57,6 +57,7 @@ pub(crate) struct Builder {
     names: Vec<(&'static str, Vec<IpAddr>)>,
     roots: RootCertStore,
     deadline: Duration,
+    rehearsal: bool,
     env: Variables,
     machine: Machine,
     programs: Programs,
@@ -74,6 +75,7 @@ impl Builder {
             names: Vec::new(),
             roots: RootCertStore::empty(),
             deadline: Duration::from_secs(20),
+            rehearsal: false,
             env: Variables::default(),
             machine: Machine::default(),
             programs: Programs::default(),
@@ -132,6 +134,12 @@ impl Builder {
         self
     }
 
+    /// A call that is to change nothing.
+    pub(crate) fn rehearsing(mut self) -> Self {
+        self.rehearsal = true;
+        self
+    }
+
     pub(crate) fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -139,7 +147,8 @@ impl Builder {
 
     pub(crate) fn build(self) -> Context {
         let grants = admit(Requested::parse(&self.grants).unwrap(), &self.policy).unwrap();
-        let redactor = Arc::new(Redactor::default());
+        let ledger = Ledger::new(self.limits, Arc::new(Redactor::default()), Box::new(|_| {}));
+        let ledger = if self.rehearsal { ledger.rehearsing() } else { ledger };
         Context::new(Surroundings {
             grants: Arc::new(grants),
             limits: self.limits,
@@ -148,7 +157,7 @@ impl Builder {
             secrets: Arc::new(self.secrets),
             dialer: Arc::new(Dialer::with(Arc::new(Names(self.names)), self.roots)),
             time: Arc::new(Noon),
-            ledger: Arc::new(Ledger::new(self.limits, redactor, Box::new(|_| {}))),
+            ledger: Arc::new(ledger),
             env: Arc::new(self.env),
             machine: Arc::new(self.machine),
             programs: Arc::new(self.programs),

@@ -11,3 +11,5 @@ mod grants;
 mod reached;
 #[cfg(feature = "host")]
 mod real;
+#[cfg(feature = "host")]
+mod rehearsal;
