@@ -135,8 +135,14 @@ fn a_good_release_goes_live_and_the_one_before_is_kept() {
     let record: Value =
         serde_json::from_str(&scene.text("server/.deployed-metadata.json").expect("a record")).unwrap();
     assert_eq!(
-        json!([record["deployed_tag"], record["commit"], record["slot"], record["status"]]),
-        json!([VERSION, commit, "green", "SUCCESS"])
+        json!([
+            record["deployed_tag"],
+            record["deployed_by"],
+            record["commit"],
+            record["slot"],
+            record["status"]
+        ]),
+        json!([VERSION, "ada@laptop", commit, "green", "SUCCESS"])
     );
     let journal = scene.project.journal();
     let order = [
@@ -338,6 +344,16 @@ fn what_is_not_committed_is_not_released() {
     deploy(&scene, &[]).is(End::as_before(3, &["local-ready failure"], &[]));
 }
 
+/// Requirement 003-29.
+#[test]
+fn a_message_that_says_nothing_is_no_release() {
+    let scene = Scene::new();
+    scene.commit(release("healthy")).unwrap();
+    scene.git(&["commit", "--quiet", "--amend", "--message", "stuff"]).unwrap();
+
+    deploy(&scene, &[]).is(End::as_before(3, &["message-sound failure"], &[]));
+}
+
 /// Requirement 003-23.
 #[test]
 fn a_lightweight_tag_is_no_release() {
@@ -373,6 +389,7 @@ fn an_image_of_another_commit_is_not_launched() {
     deploy(&scene, &[]).is(End::as_before(3, &["images-ready failure"], &["image-pull", "server-checkout"]));
 }
 
+/// It is drawn from the pipeline.
 #[test]
 fn the_picture_in_the_readme_is_that_of_the_pipeline() {
     let example = Project::at(root().join("examples/l9"));

@@ -127,7 +127,8 @@ impl World {
             ("hook_port", hook),
         ];
         let ports = ports.into_iter().map(|(name, port)| (name, port.to_string()));
-        std::iter::once(("service", self.name.clone())).chain(ports).collect()
+        let names = [("service", self.name.clone()), ("deployed_by", "ada@laptop".to_owned())];
+        names.into_iter().chain(ports).collect()
     }
 
     /// The variables that the pipeline's secrets come from.
