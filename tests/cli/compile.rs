@@ -40,7 +40,7 @@ fn what_is_no_component_is_said_in_one_line() {
 
 #[test]
 fn a_compiler_that_wants_too_much_memory_ends_alone() {
-    let compiled = compile(&component(), 60 << 20);
+    let compiled = compile(&component(), 80 << 20);
     assert_eq!((compiled.code, compiled.stdout.as_str()), (128 + 6, ""));
     let first = compiled.stderr.lines().next().expect("its last words");
     assert!(first.starts_with("memory allocation of "), "{first}");

@@ -38,6 +38,7 @@ fn everything_a_run_needs_is_looked_at() {
             "files",
             "certificates",
             "names",
+            "docker",
             "state",
             "cores",
             "user",
@@ -50,6 +51,22 @@ fn everything_a_run_needs_is_looked_at() {
         assert_eq!(finding["help"].is_null(), finding["level"] == "ok", "{finding}");
     }
     assert_eq!(find(&findings, "compiler")["level"], "ok");
+}
+
+/// Without an engine everything but Docker works, and what to do is said.
+#[test]
+fn a_missing_engine_is_a_warning() {
+    let project = Project::new();
+    let mut command = project.command(&["doctor", "--output", "json"]);
+    let socket = project.path("no.sock");
+    let output =
+        command.env("DOCKER_HOST", format!("unix://{}", socket.display())).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(0));
+    let json: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = json["findings"].as_array().expect("a list");
+    let docker = find(findings, "docker");
+    assert_eq!(docker["level"], "warning");
+    assert!(docker["text"].as_str().is_some_and(|text| text.contains("no.sock")), "{docker}");
 }
 
 #[test]

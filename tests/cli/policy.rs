@@ -146,7 +146,7 @@ fn a_policy_that_cannot_be_read_stops_everything() {
         ("comment", "# nothing\n", 7),
         ("list", "- version: 1\n", 7),
         ("unknown-key", "version: 1\nallow: {}\n", 7),
-        ("unknown-grant", "version: 1\ngrants: { docker: [] }\n", 7),
+        ("unknown-grant", "version: 1\ngrants: { kubernetes: [] }\n", 7),
         ("unknown-limit", "version: 1\nlimits: { cpu: 1 }\n", 7),
         ("duplicate-key", "version: 1\ngrants: {}\ngrants: { env: [USER] }\n", 7),
         ("wrong-type", "version: 1\ngrants: [env]\nlimits: { memory: much, calls: 0 }\n", 7),

@@ -9,7 +9,7 @@
 mod trouble;
 mod wire;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker, body_full, errors::Error};
 use bytes::Bytes;
@@ -111,6 +111,25 @@ impl Engine {
         match &self.host {
             DockerHost::Unix(path) => Some(path),
             DockerHost::Ssh(_) | DockerHost::Tcp { .. } => None,
+        }
+    }
+
+    /// Says in one line which engine answers, within `most`.
+    ///
+    /// # Errors
+    ///
+    /// None does, or none that can be used; the text says what to do.
+    pub async fn introduced(self: &Arc<Self>, most: Duration) -> Result<String, String> {
+        match self.session(Instant::now() + most).await {
+            Ok(session) => {
+                let Facts { version, api, platform } = session.facts();
+                Ok(format!("Docker Engine {version} ({platform}) at {}, API {api}", self.host))
+            }
+            Err(Trouble::Host(Problem::TimedOut)) => {
+                Err(format!("{}: no answer within {} s", self.host, most.as_secs()))
+            }
+            Err(Trouble::Host(problem)) => Err(problem.to_string()),
+            Err(Trouble::NotFound(text) | Trouble::Conflict(text) | Trouble::Failed(text)) => Err(text),
         }
     }
 

@@ -95,7 +95,7 @@ pub(super) fn trouble(host: &DockerHost, asked: &str, error: Error) -> Trouble {
         Error::DockerStreamError { error } => Trouble::Failed(shortened(&error)),
         Error::IOError { err } => match err.get_ref().and_then(|inner| inner.downcast_ref::<Unreachable>()) {
             Some(Unreachable(text)) => {
-                Trouble::Host(Problem::Unavailable(format!("{text}; `{asked}` was not sent")))
+                Trouble::Host(Problem::Unavailable(format!("{text} (asked to {asked}; nothing was sent)")))
             }
             None => broke_off(host, asked, &err),
         },

@@ -60,8 +60,8 @@ async fn no_engine_and_no_permission_are_told_apart() {
     assert_eq!(
         unreachable(unix(&socket)).await,
         format!(
-            "unix://{}: no Docker Engine listens there; start it (`systemctl start docker`), or say in `DOCKER_HOST` where it is; `say its \
-             version` was not sent",
+            "unix://{}: no Docker Engine listens there; start it (`systemctl start docker`), or say in `DOCKER_HOST` where it is (asked \
+             to say its version; nothing was sent)",
             socket.display()
         )
     );
@@ -140,7 +140,7 @@ async fn ssh_carries_the_bytes_and_its_words_are_shown() {
     assert_eq!(
         text,
         "ssh://admin@l9: `ssh` did not reach a Docker Engine: ssh: connect to host l9 port 22: Connection refused; try `ssh -o BatchMode=yes \
-         HOST docker version` by hand; `say its version` was not sent"
+         HOST docker version` by hand (asked to say its version; nothing was sent)"
     );
     let none = unreachable(through(&place.path().join("no-ssh"))).await;
     assert!(none.contains("`ssh` cannot be started"), "{none}");

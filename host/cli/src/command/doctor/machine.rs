@@ -1,9 +1,10 @@
 //! The sandbox, and what surrounds the process.
 
-use std::{fs, num::NonZeroUsize, path::Path, thread};
+use std::{fs, num::NonZeroUsize, path::Path, sync::Arc, thread, time::Duration};
 
 use runner_capabilities::{
-    Limits,
+    DockerHost, Limits,
+    docker::{Engine, Places},
     network::{Resolve as _, SystemResolver, system_roots},
 };
 use runner_engine::ports::Clock as _;
@@ -15,6 +16,9 @@ use rustix::{
 
 use super::{Finding, disk};
 use crate::{clock::SystemClock, environment::Environment, session::Session};
+
+/// An engine of this machine answers in milliseconds, or not at all.
+const ENGINE_TIME: Duration = Duration::from_secs(5);
 
 /// 2025-01-01: no clock that is right shows less.
 const EARLIEST_MS: u64 = 1_735_689_600_000;
@@ -53,6 +57,7 @@ pub(super) fn sandbox(
         openat(),
         certificates(),
         names(session),
+        docker(session, environment),
     ]
 }
 
@@ -66,6 +71,31 @@ pub(super) fn surroundings(environment: &Environment) -> Vec<Finding> {
         terminal(environment),
         time(SystemClock::new().now_ms()),
     ]
+}
+
+/// Whether steps could use Docker. One that is not on this machine is left in peace.
+fn docker(session: &Session, environment: &Environment) -> Finding {
+    let host = match environment.docker() {
+        Ok(host) => host,
+        Err(error) => {
+            return Finding::warning("docker", error.to_string(), "set `DOCKER_HOST` right, or unset it");
+        }
+    };
+    match &host {
+        DockerHost::Unix(_) => {}
+        DockerHost::Ssh(_) | DockerHost::Tcp { .. } => {
+            return Finding::ok("docker", format!("`DOCKER_HOST` names {host}, which was not asked"));
+        }
+    }
+    let engine = Arc::new(Engine::new(host, Places::default()));
+    match session.handle.block_on(engine.introduced(ENGINE_TIME)) {
+        Ok(text) => Finding::ok("docker", text),
+        Err(text) => Finding::warning(
+            "docker",
+            text,
+            "only pipelines that grant `docker` without a target need one: install and start a Docker Engine, or set `DOCKER_HOST`",
+        ),
+    }
 }
 
 /// Whether enough guests can reserve their addresses; most of these are never touched.
