@@ -2,6 +2,7 @@
 //! leaves them out with `--skip real_docker`, as `cargo xtask test` does.
 
 mod actions;
+mod engine;
 mod gates;
 mod l9;
 mod registry;

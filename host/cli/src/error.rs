@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use runner_model::{ExitCode, PluginAlias, RunId, StepId};
+use runner_model::{ExitCode, PluginAlias, RunId, StepId, TargetName};
 use runner_pipeline::Problems;
 use runner_report::diagnostics;
 
@@ -32,6 +32,9 @@ pub(crate) enum CommandError {
     /// A secret stands in what would be kept of the run.
     #[error("the secret `{name}` stands in plain in {place}")]
     SecretExposed { name: String, place: String },
+    /// A Docker Engine does not answer.
+    #[error("{} not answer", if problems.len() == 1 { "a Docker Engine does" } else { "Docker Engines do" })]
+    Engines { problems: Vec<(Option<TargetName>, String)> },
     /// A plugin cannot be loaded.
     #[error("{} cannot be loaded", plural(problems.len(), "plugin", "plugins"))]
     Load { problems: Vec<(PluginAlias, String, Option<String>)> },
@@ -78,7 +81,7 @@ impl CommandError {
             | Self::DockerHost(_) => ExitCode::Usage,
             Self::Pipeline(problems) => problems.exit(),
             Self::NotAdmitted { .. } => ExitCode::GrantRefused,
-            Self::Secret { .. } => ExitCode::Environment,
+            Self::Secret { .. } | Self::Engines { .. } => ExitCode::Environment,
             Self::SecretExposed { .. } => ExitCode::InvalidPipeline,
             Self::Load { .. } | Self::Inspect { .. } => ExitCode::PluginUnusable,
             Self::Locked { .. } => ExitCode::Locked,
@@ -121,6 +124,13 @@ impl CommandError {
             Self::Load { problems } => {
                 problems.iter().map(|(alias, message, _)| format!("plugin `{alias}`: {message}")).collect()
             }
+            Self::Engines { problems } => problems
+                .iter()
+                .map(|(target, why)| match target {
+                    Some(target) => format!("target `{target}`: {why}"),
+                    None => why.clone(),
+                })
+                .collect(),
             Self::Inspect { message, .. } => vec![message.clone()],
             Self::Reports { problems } => problems.clone(),
             Self::Journal { source, .. } => source.iter().map(|source| chain(source.as_ref())).collect(),
@@ -140,6 +150,7 @@ impl CommandError {
             | Self::DockerHost(_)
             | Self::Secret { .. }
             | Self::SecretExposed { .. }
+            | Self::Engines { .. }
             | Self::Load { .. }
             | Self::Reports { .. }
             | Self::Locked { .. } => facts.push("nothing was started".to_owned()),
@@ -170,6 +181,9 @@ impl CommandError {
             Self::DockerHost(_) => {
                 "set `DOCKER_HOST` to the address of a Docker Engine, or unset it for this machine's own"
                     .to_owned()
+            }
+            Self::Engines { .. } => {
+                "start it, or change `targets.<name>.docker.host`; then run the same command again".to_owned()
             }
             Self::Secret { name, .. } => format!("set it, or change `secrets.{name}.from` in the pipeline"),
             Self::SecretExposed { name, .. } => format!(

@@ -56,6 +56,8 @@ pub struct Host(pub(crate) Arc<Loaded>);
 pub(crate) struct Loaded {
     loader: Loader,
     steps: Vec<Option<LoadedStep>>,
+    /// The Docker Engines that steps may use, by their targets.
+    engines: BTreeMap<Option<TargetName>, Arc<Docker>>,
     dialer: Arc<Dialer>,
     redactor: Arc<Redactor>,
     /// One for each instance that the pool has room for.
@@ -114,6 +116,9 @@ struct Link {
 /// Components that are linked alike: same plugin, same engine, same capabilities granted.
 type LinkKey = (PluginIndex, Counting, Vec<Capability>);
 
+/// For an engine to answer at the start of a run, also through `ssh`.
+const ENGINE_TIME: Duration = Duration::from_secs(30);
+
 /// From so many plugin steps on, making a pool costs less than it saves (`docs/performance.md`).
 pub(crate) const POOL_FROM: usize = 64;
 
@@ -171,13 +176,31 @@ impl Host {
             return Err(errors);
         }
         let redactor = Arc::new(Redactor::new(options.secrets.values().map(Vec::as_slice)));
+        let engines = linking.engines.into_iter().collect();
         Ok(Self(Arc::new(Loaded {
             loader: loader.clone(),
             steps,
+            engines,
             dialer: Arc::new(dialer),
             redactor,
             slots: Semaphore::new(POOL_SLOTS as usize),
         })))
+    }
+}
+
+impl Host {
+    /// Asks every Docker Engine that some step may use whether it is there, all at once.
+    ///
+    /// # Errors
+    ///
+    /// Each that does not answer, by its target, with words that say what to do.
+    pub async fn engines_answer(&self) -> Result<(), Vec<(Option<TargetName>, String)>> {
+        let asked = self.0.engines.iter().map(|(target, engine)| async move {
+            let answer = engine.introduced(ENGINE_TIME).await;
+            answer.err().map(|why| (target.clone(), why))
+        });
+        let silent: Vec<_> = futures::future::join_all(asked).await.into_iter().flatten().collect();
+        if silent.is_empty() { Ok(()) } else { Err(silent) }
     }
 }
 

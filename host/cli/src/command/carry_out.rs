@@ -46,7 +46,8 @@ pub(crate) struct Work {
 ///
 /// # Errors
 ///
-/// A `DOCKER_HOST` that cannot be read, a secret that is not there, or every plugin that cannot be used. Nothing was started.
+/// A `DOCKER_HOST` that cannot be read, a secret that is not there, every plugin that cannot be used, or every Docker Engine
+/// that does not answer. Nothing was started.
 pub(crate) fn load(
     plan: &Plan,
     state_dir: &Path,
@@ -71,7 +72,10 @@ pub(crate) fn load(
         .map_err(|problems| CommandError::Load { problems: problems.into_iter().map(described).collect() });
     // An entry that somebody altered is no reason to stop, and no secret either.
     session.loader.notes().iter().for_each(|note| environment.tell(&format!("note: {note}\n")));
-    loaded
+    let host = loaded?;
+    // Without its engine a run would come to its first step on it, and no further.
+    session.handle.block_on(host.engines_answer()).map_err(|problems| CommandError::Engines { problems })?;
+    Ok(host)
 }
 
 /// Whether some step works with this machine's own Docker Engine.
