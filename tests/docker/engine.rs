@@ -1,7 +1,8 @@
-//! Engines that are not there, too old, or go away.
+//! Engines that are not there, too old, or go away; registries that refuse or stall; what no engine should be sent.
 
 use std::{
     io::{Read as _, Write as _},
+    net::TcpListener,
     os::unix::net::{UnixListener, UnixStream},
     path::Path,
     sync::{
@@ -11,7 +12,7 @@ use std::{
     thread,
 };
 
-use crate::harness::Project;
+use crate::{harness::Project, plugins::endings};
 
 /// A pipeline whose one target has its engine at `host`; `world` is written before a container is looked at.
 fn project(host: &str, container: &str) -> Project {
@@ -129,4 +130,86 @@ fn pass_on(client: UnixStream) {
             drop(to.shutdown(std::net::Shutdown::Write));
         }));
     }
+}
+
+/// A change, and after it a step that cannot be done.
+fn after_a_change(plugin: &str, grants: &str, step: &str) -> Project {
+    let project = Project::with(&format!(
+        "
+version: 1
+name: trouble
+plugins:
+  action: {{ source: guest:action_file, grants: {{ filesystem: {{ write: [world, calls] }} }} }}
+  p: {{ source: plugin:{plugin}, grants: {{ {grants} }} }}
+steps:
+  change: {{ uses: action, with: {{ path: world, text: new, record: calls }} }}
+  trouble: {{ uses: p, needs: [change], {step} }}
+"
+    ));
+    project.write("world", "old");
+    project.write("calls", "");
+    project
+}
+
+/// Ends with 4 and this kind of failure, says this, and has taken the change back.
+fn goes_back(project: &Project, kind: &str, says: &str) {
+    let run = project.exec(&[]);
+    assert_eq!(run.code, 4, "{}", run.stderr);
+    let ending = endings(project).remove("trouble").expect("it has ended");
+    assert_eq!(ending[0], kind, "{ending}");
+    assert!(ending[1].as_str().is_some_and(|message| message.contains(says)), "{ending}");
+    assert_eq!(
+        (project.results().last().map(String::as_str), project.read("world")),
+        (Some("change undone"), "old".to_owned())
+    );
+}
+
+#[test]
+fn a_registry_that_is_not_there_is_unavailable() {
+    // A port that was free a moment ago, and that nobody listens at.
+    let free =
+        TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port");
+    let grants = format!(
+        "docker: {{ verbs: [image.pull, image.inspect, image.tag, image.remove], images: ['{free}/none:*'] }}"
+    );
+    let project = after_a_change("image_pull", &grants, &format!("with: {{ reference: '{free}/none:v1' }}"));
+    goes_back(&project, "unavailable", "connection refused");
+}
+
+/// It takes the connection and says nothing.
+#[test]
+fn a_registry_that_stalls_is_not_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    drop(thread::spawn(move || {
+        let kept: Vec<_> = listener.incoming().take(16).collect();
+        drop(kept);
+    }));
+    let grants = format!(
+        "docker: {{ verbs: [image.pull, image.inspect, image.tag, image.remove], images: ['{address}/none:*'] }}"
+    );
+    let step = format!("with: {{ reference: '{address}/none:v1' }}, limits: {{ time: 3s }}");
+    goes_back(&after_a_change("image_pull", &grants, &step), "timed-out", "3s");
+}
+
+/// A gigabyte by mistake: nothing of it is sent.
+#[test]
+fn a_context_that_is_too_long_is_not_sent() {
+    let grants = "docker: { verbs: [image.build, image.inspect, image.tag, image.remove], images: ['runner-test-long:*'] }, filesystem: { read: [context/] }";
+    let step = "with: { context: context/, tags: ['runner-test-long:v1'] }";
+    let project = after_a_change("image_build", grants, step);
+    project.write("context/Dockerfile", "FROM scratch\nCOPY data /data\n");
+    project.write("context/data", "");
+    let data = std::fs::File::options().write(true).open(project.path("context/data")).expect("the file");
+    data.set_len(1 << 30).expect("a sparse file");
+    goes_back(&project, "budget-exceeded", "leave out more in `.dockerignore`");
+}
+
+#[test]
+fn a_dockerfile_that_does_not_parse_is_told_in_the_engine_s_words() {
+    let grants = "docker: { verbs: [image.build, image.inspect, image.tag, image.remove], images: ['runner-test-odd:*'] }, filesystem: { read: [context/] }";
+    let project =
+        after_a_change("image_build", grants, "with: { context: context/, tags: ['runner-test-odd:v1'] }");
+    project.write("context/Dockerfile", "FROM scratch\nFRUM elsewhere\n");
+    goes_back(&project, "invalid-input", "FRUM");
 }
