@@ -152,12 +152,12 @@ impl Dispatcher {
                 let ending = self.observed(step, self.renamed(step, ending));
                 self.end(step, attempt, ending, elapsed_us, log)
             }
-            (Landing::Undone { result, denied, used }, _) => {
+            (Landing::Undone { result, left, denied, used }, _) => {
                 self.denied(step, denied)?;
                 self.used(step, used)?;
                 let id = self.id(step);
                 self.write(match result {
-                    Ok(()) => Entry::UndoSucceeded { step: id },
+                    Ok(()) => Entry::UndoSucceeded { step: id, left },
                     Err(failure) => Entry::UndoFailed {
                         step: id,
                         attempt,

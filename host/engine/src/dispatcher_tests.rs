@@ -170,6 +170,7 @@ fn an_undo_that_fails_is_tried_again_after_a_wait() {
     run.handle(captured(1), 0).unwrap();
     run.handle(answered(2, Answer::Fail), 0).unwrap();
     let refused = || Landing::Undone {
+        left: None,
         result: Err(Failure::new(FailureKind::Unavailable, "no route")),
         denied: Vec::new(),
         used: Vec::new(),
@@ -218,7 +219,7 @@ fn a_notifier_is_told_what_happened_and_how_the_world_is() {
     run.handle(captured(1), 0).unwrap();
     run.handle(answered(2, Answer::Done), 0).unwrap();
     run.handle(answered(3, Answer::Fail), 0).unwrap();
-    let undone = Landing::Undone { result: Ok(()), denied: Vec::new(), used: Vec::new() };
+    let undone = Landing::Undone { result: Ok(()), left: None, denied: Vec::new(), used: Vec::new() };
     let commands = run.handle(Event::Landed { flight: Flight(4), landing: undone }, 0).unwrap();
     assert_eq!(
         words(&commands)[2..],

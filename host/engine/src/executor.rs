@@ -169,8 +169,9 @@ impl Attempt<'_> {
         };
         // Nobody refers to the log of an undo; it is there to be read.
         drop(self.write_log(&format!("--- undo, attempt {}\n", self.number)));
-        let Told { denied, used, .. } = self.told;
-        Landing::Undone { result, denied, used }
+        let Told { log, denied, used, .. } = self.told;
+        let left = log.lines().rev().find_map(|line| line.strip_prefix("warn ")).map(str::to_owned);
+        Landing::Undone { result, left, denied, used }
     }
 
     /// Measures until the measurements amount to something or the time is up.
@@ -356,7 +357,10 @@ fn after_panic(work: &Work) -> Landing {
             let (denied, used) = (Vec::new(), Vec::new());
             Landing::Ended { ending: failed(failure), elapsed_us: 0, log: None, denied, used }
         }
-        Work::Undo { .. } => Landing::Undone { result: Err(failure), denied: Vec::new(), used: Vec::new() },
+        Work::Undo { .. } => {
+            let (denied, used) = (Vec::new(), Vec::new());
+            Landing::Undone { result: Err(failure), left: None, denied, used }
+        }
         Work::Ask(_) => Landing::Answered(ApprovalAnswer {
             decision: Decision::Rejected,
             by: "runner".to_owned(),

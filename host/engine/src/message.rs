@@ -44,7 +44,13 @@ pub(crate) enum Landing {
     /// An attempt is over.
     Ended { ending: Ending, elapsed_us: u64, log: Option<LogReference>, denied: Vec<Refusal>, used: Vec<Use> },
     /// An attempt to take a change back is over.
-    Undone { result: Result<(), Failure>, denied: Vec<Refusal>, used: Vec<Use> },
+    Undone {
+        result: Result<(), Failure>,
+        /// The last thing its plugin warned of.
+        left: Option<String>,
+        denied: Vec<Refusal>,
+        used: Vec<Use>,
+    },
     /// Somebody answered.
     Answered(ApprovalAnswer),
     /// Nobody answered in time.

@@ -21,9 +21,9 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::{
     RunError, Setup, Signal,
-    ports::{ApprovalAnswer, LogLine, Operation},
+    ports::{ApprovalAnswer, CallReport, LogLine, Operation, Reply},
     run, run_with,
-    testing::{Act, FakeApprover, FakeClock, FakeRunner, Seen, answer, failure},
+    testing::{Act, FakeApprover, FakeClock, FakeRunner, Seen, answer, failure, report},
 };
 
 mod targets;
@@ -176,6 +176,35 @@ async fn a_no_takes_every_change_back_newest_first() {
             "undone migrate",
             "rejected at verify, restored [switch migrate]",
             "finished",
+        ]
+    );
+}
+
+/// A push is not taken back: its plugin says so, and so does the journal.
+#[tokio::test(start_paused = true)]
+async fn what_a_plugin_leaves_when_it_takes_its_change_back_is_written_down() {
+    let plan = plan([change("push"), gate("verify").needs(&["push"])]);
+    let line = |level, text: &str| LogLine { level, text: text.to_owned() };
+    let log = vec![line("warn", "first"), line("warn", "it stays at `origin`"), line("info", "done")];
+    let restored = CallReport { log, ..report(Ok(Reply::Restored)) };
+    let mut stage = Stage::new(plan, |runner| {
+        runner.on("push", "restore", Act::Answer(restored)).on(
+            "verify",
+            "observe",
+            Act::Answer(answer(Answer::Fail, "no")),
+        )
+    });
+    let setup = stage.create();
+    let verdict = run(setup).await.unwrap();
+    assert_eq!(verdict.exit(), runner_model::ExitCode::Rejected);
+    assert_eq!(
+        stage.entries()[5..],
+        [
+            "unwind",
+            "undo push#1",
+            "undone push but it stays at `origin`",
+            "rejected at verify, restored [push]",
+            "finished"
         ]
     );
 }

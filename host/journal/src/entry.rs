@@ -215,6 +215,9 @@ pub enum Entry {
     UndoSucceeded {
         /// Which step.
         step: StepId,
+        /// What its plugin warned of: something that stays as the change made it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
     },
     /// It could not be taken back.
     UndoFailed {

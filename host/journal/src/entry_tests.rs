@@ -86,7 +86,7 @@ fn all() -> Vec<Entry> {
         Entry::CancelRequested { by: "SIGTERM".to_owned() },
         Entry::UnwindStarted { cause: Cause::Cancelled },
         Entry::UndoStarted { step: step.clone(), attempt: 3 },
-        Entry::UndoSucceeded { step: step.clone() },
+        Entry::UndoSucceeded { step: step.clone(), left: None },
         Entry::UndoFailed { step: step.clone(), attempt: 3, failure, again_in_ms: None },
     ];
     let reasons = [

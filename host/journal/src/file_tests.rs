@@ -72,7 +72,7 @@ fn entries() -> Vec<Entry> {
         Entry::UndoStarted { step: switch.clone(), attempt: 1 },
         Entry::UndoFailed { step: switch.clone(), attempt: 1, failure, again_in_ms: Some(1_000) },
         Entry::UndoStarted { step: switch.clone(), attempt: 2 },
-        Entry::UndoSucceeded { step: switch },
+        Entry::UndoSucceeded { step: switch, left: Some("one thing stays".to_owned()) },
         Entry::RunDecided { verdict: verdict.clone() },
         Entry::RunFinished { verdict },
     ]

@@ -279,7 +279,8 @@ pub fn told(entry: &Entry) -> String {
         Entry::CancelRequested { by } => format!("cancel {by}"),
         Entry::UnwindStarted { .. } => "unwind".to_owned(),
         Entry::UndoStarted { step, attempt } => format!("undo {step}#{attempt}"),
-        Entry::UndoSucceeded { step } => format!("undone {step}"),
+        Entry::UndoSucceeded { step, left: None } => format!("undone {step}"),
+        Entry::UndoSucceeded { step, left: Some(left) } => format!("undone {step} but {left}"),
         Entry::UndoFailed { step, attempt, failure, again_in_ms } => match again_in_ms {
             Some(wait) => format!("undo again {step}#{attempt} in {wait} ms: {failure}"),
             None => format!("undo failed {step}#{attempt}: {failure}"),

@@ -60,6 +60,8 @@ pub struct StepRun {
     pub captured: bool,
     /// How far its change is taken back.
     pub undo: Undo,
+    /// What stays of its change although it was taken back, in its plugin's words.
+    pub left: Option<String>,
 }
 
 /// Where a step stands.
@@ -145,6 +147,7 @@ impl Run {
             uses: Vec::new(),
             captured: false,
             undo: Undo::No,
+            left: None,
         };
         Self {
             steps: plan.steps.iter().map(|planned| step(&planned.id)).collect(),
@@ -214,7 +217,7 @@ impl Run {
             | Entry::CapabilityDenied { step, .. }
             | Entry::GrantsUsed { step, .. }
             | Entry::UndoStarted { step, .. }
-            | Entry::UndoSucceeded { step }
+            | Entry::UndoSucceeded { step, .. }
             | Entry::UndoFailed { step, .. } => {
                 // A step that the plan has not can only come from a journal of another plan.
                 if let Some(step) = self.index.get(step).and_then(|index| self.steps.get_mut(index.get())) {
@@ -285,7 +288,10 @@ impl StepRun {
                 uses.iter().for_each(|used| Use::add_to(&mut self.uses, used.clone()));
             }
             Entry::UndoStarted { .. } => self.undo = Undo::Running,
-            Entry::UndoSucceeded { .. } => self.undo = Undo::Done,
+            Entry::UndoSucceeded { left, .. } => {
+                self.undo = Undo::Done;
+                self.left.clone_from(left);
+            }
             Entry::UndoFailed { attempt, failure, .. } => {
                 self.undo = Undo::Failed { failure: failure.clone(), attempts: *attempt };
             }

@@ -235,9 +235,27 @@ impl Story {
             .asked()
             .approved()
             .rejected()
-            .then(200, Entry::UndoSucceeded { step: StepId::new("switch") })
+            .then(200, Entry::UndoSucceeded { step: StepId::new("switch"), left: None })
             .then(0, Entry::UndoStarted { step: StepId::new("migrate"), attempt: 1 })
-            .then(900, Entry::UndoSucceeded { step: StepId::new("migrate") })
+            .then(900, Entry::UndoSucceeded { step: StepId::new("migrate"), left: None })
+            .decided(Verdict {
+                cause: Cause::Rejected { step: StepId::new("smoke") },
+                world: World::Restored { steps },
+            })
+    }
+
+    /// The health check says no, and one of the two changes stays in part.
+    pub(crate) fn restored_in_part() -> Self {
+        let steps = ["switch", "migrate"].map(StepId::new).to_vec();
+        let left = Some("what was \u{1b}[1mpushed is not taken back".to_owned());
+        Self::begin()
+            .gates()
+            .asked()
+            .approved()
+            .rejected()
+            .then(200, Entry::UndoSucceeded { step: StepId::new("switch"), left: None })
+            .then(0, Entry::UndoStarted { step: StepId::new("migrate"), attempt: 1 })
+            .then(900, Entry::UndoSucceeded { step: StepId::new("migrate"), left })
             .decided(Verdict {
                 cause: Cause::Rejected { step: StepId::new("smoke") },
                 world: World::Restored { steps },

@@ -160,7 +160,7 @@ impl<G> State<G> {
                 };
                 self.set(index, Node::Undoing { end: end.clone(), attempt: *attempt });
             }
-            Entry::UndoSucceeded { step } => {
+            Entry::UndoSucceeded { step, .. } => {
                 let index = self.topmost(entry, step)?;
                 let Node::Undoing { end, .. } = self.node(index) else {
                     return Err(self.out_of_order(entry, index));

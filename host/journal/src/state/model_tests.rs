@@ -384,7 +384,7 @@ impl Run<'_> {
                     if !(failed && self.bug == Bug::FailedStepForgotten) {
                         self.world[step.get()] = snapshot.0.parse().unwrap();
                     }
-                    self.append(state, Entry::UndoSucceeded { step: id })?;
+                    self.append(state, Entry::UndoSucceeded { step: id, left: None })?;
                 }
             }
             Flight::Approval { step } => {

@@ -26,7 +26,7 @@ fn random_entry(plan: &Plan, dice: &mut Dice) -> Entry {
         5 if dice.one_in(4) => Entry::CancelRequested { by: "SIGINT".to_owned() },
         6 => Entry::UnwindStarted { cause: Cause::Cancelled },
         7 => Entry::UndoStarted { step, attempt },
-        8 => Entry::UndoSucceeded { step },
+        8 => Entry::UndoSucceeded { step, left: None },
         9 => Entry::UndoFailed { step, attempt, failure, again_in_ms },
         10 => Entry::RunDecided { verdict },
         11 => Entry::RunFinished { verdict },

@@ -135,7 +135,7 @@ impl Play {
                     let again_in_ms = undo_delay(attempt).map(|delay| delay.as_secs() * 1_000);
                     self.write(Entry::UndoFailed { step: id, attempt, failure, again_in_ms });
                 } else {
-                    self.write(Entry::UndoSucceeded { step: id });
+                    self.write(Entry::UndoSucceeded { step: id, left: None });
                 }
             }
         }

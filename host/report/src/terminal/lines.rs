@@ -89,7 +89,12 @@ impl Lines<'_> {
                 vec![self.loud(Tone::Warning, "back", &text)]
             }
             Entry::UndoStarted { step, attempt } => self.undo_started(step, *attempt),
-            Entry::UndoSucceeded { step } => vec![self.line(Tone::Active, "undone", step, None, "")],
+            Entry::UndoSucceeded { step, left: None } => {
+                vec![self.line(Tone::Active, "undone", step, None, "")]
+            }
+            Entry::UndoSucceeded { step, left: Some(left) } => {
+                vec![self.line(Tone::Warning, "undone", step, None, &format!("but {}", clean(left)))]
+            }
             Entry::UndoFailed { step, attempt, failure, again_in_ms } => {
                 let next = again_in_ms.map_or_else(
                     || {

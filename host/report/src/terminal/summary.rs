@@ -1,7 +1,7 @@
 //! The end of a run in one look: what, why, what the world is like now, what to do next.
 
 use runner_journal::settle;
-use runner_model::{Cause, Plan, StepResult, Verdict, World};
+use runner_model::{Cause, Plan, StepId, StepResult, Verdict, World};
 
 use super::lines::summary as ending_summary;
 use crate::{
@@ -117,7 +117,7 @@ fn facts<G: Granted>(
     let mut facts = Vec::new();
     let why = verdict.step().and_then(|step| run.step(step.as_str())?.ending());
     facts.push(("why", why.map(ending_summary).filter(|why| !why.is_empty()).into_iter().collect()));
-    facts.extend(world(&verdict.world));
+    facts.extend(world(&verdict.world, run));
     let tolerated = plan.steps.iter().zip(&run.steps).filter(|(step, ran)| {
         matches!(ran.now, Now::Ended(StepResult::Failure | StepResult::Error))
             && settle::is_tolerated(step, plan.effect(step))
@@ -138,10 +138,22 @@ fn facts<G: Granted>(
     facts
 }
 
-fn world(world: &World) -> Vec<(&'static str, Vec<String>)> {
-    let taken_back = |steps: &[_]| {
-        let verb = if steps.len() == 1 { "was" } else { "were" };
-        format!("{} {verb} taken back", list(steps.iter().map(runner_model::StepId::as_str)))
+fn world(world: &World, run: &Run) -> Vec<(&'static str, Vec<String>)> {
+    let left = |step: &StepId| run.step(step.as_str()).and_then(|ran| ran.left.as_ref());
+    // What stays is said of each step by itself, and none of these is called taken back.
+    let taken_back = |steps: &[StepId]| {
+        let whole: Vec<&str> = steps.iter().filter(|step| left(step).is_none()).map(StepId::as_str).collect();
+        let verb = if whole.len() == 1 { "was" } else { "were" };
+        let mut lines = Vec::new();
+        if !whole.is_empty() {
+            lines.push(format!("{} {verb} taken back", list(whole)));
+        }
+        lines.extend(
+            steps
+                .iter()
+                .filter_map(|step| Some(format!("`{}`: {}", clean(step.as_str()), clean(left(step)?)))),
+        );
+        lines
     };
     match world {
         World::Unchanged => vec![("world", vec!["nothing was changed".to_owned()])],
@@ -151,11 +163,11 @@ fn world(world: &World) -> Vec<(&'static str, Vec<String>)> {
                 vec![format!("changed by {}", list(steps.iter().map(runner_model::StepId::as_str)))],
             )]
         }
-        World::Restored { steps } => vec![("world", vec![taken_back(steps)])],
+        World::Restored { steps } => vec![("world", taken_back(steps))],
         World::Stuck { restored, remaining } => {
             let mut facts = Vec::new();
             if !restored.is_empty() {
-                facts.push(("undone", vec![taken_back(restored)]));
+                facts.push(("undone", taken_back(restored)));
             }
             let line = |(number, left): (usize, &runner_model::Remaining)| {
                 format!("{}. `{}`: {}", number + 1, clean(left.step.as_str()), clean(&left.reason))

@@ -82,6 +82,22 @@ fn a_run_that_succeeds() {
     "#);
 }
 
+/// What stays is not called taken back.
+#[test]
+fn a_run_that_goes_back_but_for_what_was_pushed() {
+    let text = written(&Story::restored_in_part().records, 12, Style::PLAIN);
+    let lines: Vec<&str> =
+        text.lines().filter(|line| line.contains("undone") || line.contains("migrate`")).collect();
+    assert_eq!(
+        lines,
+        [
+            "undone switch",
+            r"undone migrate         but what was \u{1b}[1mpushed is not taken back",
+            r"             `migrate`: what was \u{1b}[1mpushed is not taken back",
+        ]
+    );
+}
+
 #[test]
 fn a_run_that_goes_back() {
     assert_snapshot!(written(&Story::restored().records, 12, Style::PLAIN), @r#"

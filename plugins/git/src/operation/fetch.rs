@@ -53,7 +53,7 @@ impl Operation for Fetch {
     }
 
     fn restore(&self, _: Before, _: &Repository, host: &Host) -> Result<(), Failure> {
-        host.log().info(format!("what was fetched from `{}` stays", self.remote));
+        host.log().warn(format!("what was fetched from `{}` stays", self.remote));
         Ok(())
     }
 }

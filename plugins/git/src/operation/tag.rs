@@ -109,7 +109,7 @@ impl Operation for Tag {
         match repository.tag(name)? {
             Some(_) if before.object.is_some() => Ok(()),
             Some(_) if self.keep => {
-                host.log().info(format!("the tag `{name}` stays: `keep` says so"));
+                host.log().warn(format!("the tag `{name}` stays: `keep` says so"));
                 Ok(())
             }
             Some(tag) if self.is_made(&tag, &before.commit) => {

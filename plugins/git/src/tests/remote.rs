@@ -165,7 +165,7 @@ fn a_fetch_brings_what_the_remote_has() {
     assert_eq!(scene.repository.reference("refs/tags/v1"), Some(tag));
     assert_eq!(
         scene.host.logged(),
-        [LogLine { level: Level::Info, text: "what was fetched from `origin` stays".to_owned() }]
+        [LogLine { level: Level::Warn, text: "what was fetched from `origin` stays".to_owned() }]
     );
 }
 

@@ -141,7 +141,7 @@ fn a_tag_may_stay() {
     assert_eq!(scene.repository.done(), ["tag v1.3.0-l9"]);
     assert_eq!(
         scene.host.logged(),
-        [LogLine { level: Level::Info, text: "the tag `v1.3.0-l9` stays: `keep` says so".to_owned() }]
+        [LogLine { level: Level::Warn, text: "the tag `v1.3.0-l9` stays: `keep` says so".to_owned() }]
     );
 }
 

@@ -29,7 +29,7 @@ pub fn show(host: &Host, name: &str, container: &Container) {
                 host.log().info(line);
             }
         }
-        Err(failure) => host.log().warn(failure.to_string()),
+        Err(failure) => host.log().info(format!("its log cannot be read: {failure}")),
     }
 }
 
