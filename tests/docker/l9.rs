@@ -156,6 +156,33 @@ fn a_good_release_goes_live_and_the_one_before_is_kept() {
     assert_eq!(scene.messages().unwrap().len(), 1);
 }
 
+/// Every step comes to its turn, every change is listed, and customers, engine, repositories and messages stay as they are.
+#[test]
+fn a_rehearsal_of_a_release_changes_nothing() {
+    let scene = Scene::new();
+    let commit = scene.commit(release("healthy")).expect("a commit");
+    scene.publish(VERSION, &commit).expect("an image");
+    let refs = scene.git(&["show-ref"]).unwrap();
+    let mut command = scene.exec(&with(VERSION, &[]));
+    command.arg("--dry-run");
+
+    let run = scene.finish(command);
+
+    assert_eq!(run.code, 0, "{}", run.all());
+    let changes: BTreeSet<&str> = run
+        .stdout
+        .lines()
+        .skip(1)
+        .filter_map(|line| line.trim_start().split_once(' ')?.1.split_whitespace().next())
+        .collect();
+    assert!(changes.is_superset(&BTreeSet::from(LIVE)), "{}", run.stdout);
+    assert_eq!(scene.live().unwrap(), FIRST);
+    assert_eq!(scene.containers().unwrap(), containers([("blue", "running")]));
+    assert_eq!(scene.git(&["show-ref"]).unwrap(), refs);
+    assert_eq!(scene.messages().unwrap().len(), 0);
+    assert!(!scene.project.path(".runner").exists(), "a dry run leaves no record");
+}
+
 /// What is kept of the version before makes room for the next one. Requirement 003-50: the other port, each time.
 #[test]
 fn the_next_release_takes_the_slot_that_is_free() {

@@ -30,14 +30,7 @@ impl StepRunner for Yes {
     fn call(&self, _: Call, _: Arc<dyn Fn(LogLine) + Send + Sync>) -> BoxFuture<CallReport> {
         Box::pin(async {
             let result = Ok(Reply::Outcome(Outcome::new(Answer::Pass, "yes")));
-            CallReport {
-                result,
-                log: Vec::new(),
-                dropped: 0,
-                denied: Vec::new(),
-                used: Vec::new(),
-                rehearsed: Vec::new(),
-            }
+            CallReport::of(result)
         })
     }
 }

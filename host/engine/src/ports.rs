@@ -113,6 +113,21 @@ pub struct CallReport {
     pub rehearsed: Vec<String>,
 }
 
+impl CallReport {
+    /// A report with nothing beside the answer.
+    #[must_use]
+    pub const fn of(result: Result<Reply, Failure>) -> Self {
+        Self {
+            result,
+            log: Vec::new(),
+            dropped: 0,
+            denied: Vec::new(),
+            used: Vec::new(),
+            rehearsed: Vec::new(),
+        }
+    }
+}
+
 /// A future that a trait object can return.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
 

@@ -11,14 +11,17 @@
 //! person                                         not asked, assumed to say yes
 //! ```
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use runner_journal::Decision;
-use runner_model::{Answer, Effect, Failure, FailureKind, Outcome, Plan, Retry, StepId};
+use runner_model::{Answer, Effect, Failure, FailureKind, Outcome, Plan, Retry, StepId, StepIndex};
 
 use crate::ports::{
     ApprovalAnswer, Approver, BoxFuture, Call, CallReport, LogLine, Mode, Operation, Question, Reply,
-    StepRunner,
+    Snapshot, StepRunner,
 };
 
 /// Something that a real run would do.
@@ -38,6 +41,8 @@ pub struct Rehearsal {
     /// For each step, whether a change comes before it.
     after_change: Arc<[bool]>,
     intentions: Arc<Mutex<Vec<Intention>>>,
+    /// Changes of which nothing can be said, and why.
+    unknown: Arc<Mutex<HashMap<StepIndex, Failure>>>,
 }
 
 impl Rehearsal {
@@ -45,7 +50,13 @@ impl Rehearsal {
     #[must_use]
     pub fn new(plan: Arc<Plan>, steps: Arc<dyn StepRunner>) -> Self {
         let after_change = after_change(&plan);
-        Self { steps, plan, after_change: after_change.into(), intentions: Arc::default() }
+        Self {
+            steps,
+            plan,
+            after_change: after_change.into(),
+            intentions: Arc::default(),
+            unknown: Arc::default(),
+        }
     }
 
     /// `plan` without waiting for what a rehearsal cannot see: steps after a change are asked once and tried once.
@@ -63,16 +74,11 @@ impl Rehearsal {
     /// What a real run would have done so far, in this order.
     #[must_use]
     pub fn intentions(&self) -> Vec<Intention> {
-        self.list().clone()
-    }
-
-    fn list(&self) -> MutexGuard<'_, Vec<Intention>> {
-        // Nothing that holds the lock can panic half way.
-        self.intentions.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.intentions).clone()
     }
 
     fn intend(&self, step: &StepId, what: impl IntoIterator<Item = String>) {
-        self.list().extend(what.into_iter().map(|what| Intention { step: step.clone(), what }));
+        lock(&self.intentions).extend(what.into_iter().map(|what| Intention { step: step.clone(), what }));
     }
 
     fn mode(&self, call: &Call) -> Mode {
@@ -89,10 +95,13 @@ impl Rehearsal {
 impl StepRunner for Rehearsal {
     fn call(&self, mut call: Call, on_log: Arc<dyn Fn(LogLine) + Send + Sync>) -> BoxFuture<CallReport> {
         call.mode = self.mode(&call);
-        let step = self.plan.step(call.step).id.clone();
-        let is_change = matches!(call.operation, Operation::Change(_));
-        if let Operation::Notify(notice) = &call.operation {
+        let (index, operation) = (call.step, call.operation.clone());
+        let step = self.plan.step(index).id.clone();
+        if let Operation::Notify(notice) = &operation {
             self.intend(&step, [format!("tell `{}`: {}", notice.name, notice.summary)]);
+        }
+        if let Some(failure) = self.unknown(index) {
+            return Box::pin(std::future::ready(CallReport::of(Ok(instead(&operation, &failure)))));
         }
         let calling = self.steps.call(call, on_log);
         let this = self.clone();
@@ -101,9 +110,12 @@ impl StepRunner for Rehearsal {
             let written = !report.rehearsed.is_empty();
             this.intend(&step, std::mem::take(&mut report.rehearsed));
             report.result = match report.result {
-                Err(failure) if is_change && written => Ok(Reply::Outcome(as_far_as_it_goes(&failure))),
-                Err(failure) if failure.kind == FailureKind::InvalidConfig && this.guesses(&step) => {
-                    Ok(Reply::Outcome(as_far_as_it_goes(&failure)))
+                Err(failure) if this.is_of_the_rehearsal(index, &operation, &failure, written) => {
+                    if operation == Operation::Capture {
+                        this.intend(&step, [format!("what cannot be told beforehand: {}", failure.message)]);
+                        lock(&this.unknown).insert(index, failure.clone());
+                    }
+                    Ok(instead(&operation, &failure))
                 }
                 result => result,
             };
@@ -113,11 +125,45 @@ impl StepRunner for Rehearsal {
 }
 
 impl Rehearsal {
-    /// Whether a step's configuration may hold stand-ins for what earlier steps would have said.
-    fn guesses(&self, step: &StepId) -> bool {
-        let index = self.plan.find(step.as_str());
-        index.is_some_and(|index| self.after_change.get(index.get()).copied().unwrap_or_default())
+    /// Whether a change failed because something before it was not done. What is denied would be denied in a run too.
+    fn is_of_the_rehearsal(
+        &self,
+        step: StepIndex,
+        operation: &Operation,
+        failure: &Failure,
+        written: bool,
+    ) -> bool {
+        let after_change = self.after_change.get(step.get()).copied().unwrap_or_default();
+        failure.kind != FailureKind::Denied
+            && match operation {
+                Operation::Capture => after_change,
+                Operation::Change(_) => after_change || written,
+                Operation::Restore(_) => true,
+                Operation::Observe | Operation::Notify(_) => false,
+            }
     }
+
+    /// Why nothing can be said of a change, if its `capture` could not look.
+    fn unknown(&self, step: StepIndex) -> Option<Failure> {
+        lock(&self.unknown).get(&step).cloned()
+    }
+}
+
+/// What stands in for the answer of a change.
+fn instead(operation: &Operation, failure: &Failure) -> Reply {
+    match operation {
+        Operation::Capture => Reply::Captured(Snapshot(String::new())),
+        Operation::Restore(_) => Reply::Restored,
+        Operation::Observe | Operation::Notify(_) | Operation::Change(_) => {
+            let summary = format!("rehearsed as far as it goes: {}", failure.message);
+            Reply::Outcome(Outcome::new(Answer::Done, summary))
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that holds the lock can panic half way.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// For each step, whether a change comes before it.
@@ -131,11 +177,6 @@ fn after_change(plan: &Plan) -> Vec<bool> {
         after_change.push(after);
     }
     after_change
-}
-
-/// What a change could not do because an earlier part of it was not done says nothing about the real run.
-fn as_far_as_it_goes(failure: &Failure) -> Outcome {
-    Outcome::new(Answer::Done, format!("rehearsed as far as it goes: {}", failure.message))
 }
 
 /// Nobody is asked in a rehearsal.

@@ -126,3 +126,21 @@ async fn a_change_goes_as_far_as_it_can_be_told_beforehand() {
     let before = play(two(), |runner| runner.on("switch", "change", Act::Answer(lost()))).await;
     assert_eq!(before.verdict.cause, Cause::Failed { step: StepId::new("switch") });
 }
+
+/// What an earlier change would have made is not there to be looked at: that says nothing about the run. Being denied does.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_cannot_look_is_listed_and_passed_over() {
+    let two = || plan([change("fetch"), change("checkout").needs(&["fetch"])]);
+    let gone = || failure(FailureKind::Unavailable, "there is no commit `<commit of git-policy>`");
+
+    let played = play(two(), |runner| runner.on("checkout", "capture", Act::Answer(gone()))).await;
+    let unknown = "checkout: what cannot be told beforehand: there is no commit `<commit of git-policy>`";
+    assert_eq!(played.intentions, [unknown]);
+    let calls: Vec<&str> = played.modes.iter().map(|(call, _)| call.as_str()).collect();
+    assert_eq!(calls, ["capture fetch#1", "change fetch#1", "capture checkout#1"]);
+    assert_eq!(played.verdict.cause, Cause::Succeeded);
+
+    let denied = failure(FailureKind::Denied, "no grant of this step covers it");
+    let played = play(two(), |runner| runner.on("checkout", "capture", Act::Answer(denied))).await;
+    assert_eq!(played.verdict.cause, Cause::Failed { step: StepId::new("checkout") });
+}

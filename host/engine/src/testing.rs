@@ -119,14 +119,7 @@ pub fn failure(kind: FailureKind, message: &str) -> CallReport {
 /// A report with nothing beside the answer.
 #[must_use]
 pub const fn report(result: Result<Reply, Failure>) -> CallReport {
-    CallReport {
-        result,
-        log: Vec::new(),
-        dropped: 0,
-        denied: Vec::new(),
-        used: Vec::new(),
-        rehearsed: Vec::new(),
-    }
+    CallReport::of(result)
 }
 
 fn yes(operation: &Operation) -> CallReport {

@@ -434,14 +434,7 @@ impl Loaded {
     async fn call(&self, call: Call, on_log: Arc<dyn Fn(LogLine) + Send + Sync>) -> CallReport {
         let Some(step) = self.step(call.step) else {
             let message = "a fault of the runner: this step has no plugin to call";
-            return CallReport {
-                result: Err(Failure::new(FailureKind::Internal, message)),
-                log: Vec::new(),
-                dropped: 0,
-                denied: Vec::new(),
-                used: Vec::new(),
-                rehearsed: Vec::new(),
-            };
+            return CallReport::of(Err(Failure::new(FailureKind::Internal, message)));
         };
         if let Some(instead) = step.instead(&call) {
             return instead;

@@ -15,14 +15,7 @@ use crate::testing::{Says, Stage, action, gate, gate_made_for, observe, silent};
 const LOG: &str = r#"(import "runner:plugin/log@0.1.0" "write" (func $log (param i32 i32 i32)))"#;
 
 fn passed() -> CallReport {
-    CallReport {
-        result: Ok(Reply::Outcome(Outcome::new(Answer::Pass, "fine"))),
-        log: Vec::new(),
-        dropped: 0,
-        denied: Vec::new(),
-        used: Vec::new(),
-        rehearsed: Vec::new(),
-    }
+    CallReport::of(Ok(Reply::Outcome(Outcome::new(Answer::Pass, "fine"))))
 }
 
 fn failed(kind: FailureKind, message: &str) -> CallReport {

@@ -43,14 +43,7 @@ pub(crate) fn instead(call: &Call, manifest: &Manifest, wasi: bool) -> Option<Ca
             Reply::Outcome(Outcome { outputs: unknown(manifest), ..Outcome::new(Answer::Done, summary) })
         }
     };
-    Some(CallReport {
-        result: Ok(reply),
-        log: Vec::new(),
-        dropped: 0,
-        denied: Vec::new(),
-        used: Vec::new(),
-        rehearsed,
-    })
+    Some(CallReport { rehearsed, ..CallReport::of(Ok(reply)) })
 }
 
 /// A stand-in for every output, so that later steps can be shown.
