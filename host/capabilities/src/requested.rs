@@ -159,6 +159,26 @@ impl GrantError {
         self.help = Some(help.into());
         self
     }
+
+    /// Reads every item of a list; what is wrong with one has its place in the list.
+    pub(crate) fn each<T>(
+        items: &[Value],
+        read: impl Fn(&Value) -> Result<T, Vec<Self>>,
+    ) -> Result<Vec<T>, Vec<Self>> {
+        let mut all = Vec::with_capacity(items.len());
+        let mut errors = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            match read(item) {
+                Ok(one) => all.push(one),
+                Err(found) => errors.extend(
+                    found
+                        .into_iter()
+                        .map(|error| Self { pointer: format!("/{index}{}", error.pointer), ..error }),
+                ),
+            }
+        }
+        if errors.is_empty() { Ok(all) } else { Err(errors) }
+    }
 }
 
 impl Requested {

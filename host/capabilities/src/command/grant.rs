@@ -76,19 +76,7 @@ impl CommandGrant {
         let Value::Array(items) = value else {
             return Err(vec![GrantError::new("", "expected a list of programs").help(EXAMPLE)]);
         };
-        let mut rules = Vec::new();
-        let mut errors = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            match CommandRule::parse(item) {
-                Ok(rule) => rules.push(rule),
-                Err(found) => errors.extend(
-                    found
-                        .into_iter()
-                        .map(|error| GrantError { pointer: format!("/{index}{}", error.pointer), ..error }),
-                ),
-            }
-        }
-        if errors.is_empty() { Ok(Self(rules)) } else { Err(errors) }
+        GrantError::each(items, CommandRule::parse).map(Self)
     }
 
     /// Whether nothing may be run.
