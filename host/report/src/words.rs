@@ -1,6 +1,6 @@
 //! Types of the model in the words that are shown.
 
-use runner_capabilities::{GrantSet, Limits, Requested};
+use runner_capabilities::{GrantSet, Limits, Requested, Rule, RuleKind, docker::DockerGrant};
 use runner_journal::{Decision, SkipReason};
 use runner_model::{
     Answer, Check, Failure, Finding, Phase, Plan, Retry, Step, StepResult, Uses, format_duration,
@@ -153,6 +153,53 @@ pub(crate) fn grants(granted: &Requested) -> Vec<String> {
         let how = if secret.reveal { "see the bytes of" } else { "use, but not see," };
         format!("{how} the secret {}", clean(&secret.name))
     }));
+    lines.extend(docker(&granted.docker));
+    for Rule { grant, rule } in granted.each_rule() {
+        match grant {
+            RuleKind::Git => lines.push(format!("git {}", clean(&rule))),
+            RuleKind::Command => lines.push(format!("run {}", clean(&rule))),
+            RuleKind::Network
+            | RuleKind::Read
+            | RuleKind::Write
+            | RuleKind::Env
+            | RuleKind::Secret
+            | RuleKind::Reveal
+            | RuleKind::DockerVerb
+            | RuleKind::DockerContainer
+            | RuleKind::DockerImage
+            | RuleKind::DockerNetwork
+            | RuleKind::DockerPort
+            | RuleKind::DockerMount
+            | RuleKind::DockerPrivilege => {}
+        }
+    }
+    lines
+}
+
+/// What may be done with Docker: the verbs, and a line for each list of what they are done to.
+fn docker(granted: &DockerGrant) -> Vec<String> {
+    if granted.is_empty() {
+        return Vec::new();
+    }
+    let listed = |items: &mut dyn Iterator<Item = String>| {
+        items.map(|item| clean(&item).into_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let parts = [
+        ("containers", listed(&mut granted.containers.iter().map(ToString::to_string))),
+        ("images", listed(&mut granted.images.iter().map(ToString::to_string))),
+        ("networks", listed(&mut granted.networks.iter().map(ToString::to_string))),
+        ("ports", listed(&mut granted.ports.iter().map(ToString::to_string))),
+        ("mount", listed(&mut granted.mounts.read.iter().map(ToString::to_string))),
+        ("mount and write", listed(&mut granted.mounts.write.iter().map(ToString::to_string))),
+        ("allow", listed(&mut granted.allow.iter().map(ToString::to_string))),
+    ];
+    let mut lines = vec![format!("docker {}", listed(&mut granted.verbs.iter().map(ToString::to_string)))];
+    lines.extend(
+        parts
+            .into_iter()
+            .filter(|(_, items)| !items.is_empty())
+            .map(|(name, items)| format!("  {name} {items}")),
+    );
     lines
 }
 
@@ -202,4 +249,51 @@ pub(crate) fn retry(retry: &Retry) -> Option<String> {
 
 pub(crate) fn milliseconds(count: u64) -> String {
     format_duration(std::time::Duration::from_millis(count))
+}
+
+#[cfg(test)]
+mod tests {
+    use runner_capabilities::Requested;
+    use serde_json::json;
+
+    use super::grants;
+
+    /// A capability that a plan leaves out would be granted unseen.
+    #[test]
+    fn every_kind_of_grant_is_told() {
+        let block = json!({
+            "network": ["GET http://127.0.0.1:8001/health"],
+            "filesystem": { "read": ["a.txt"], "write": ["reports/"] },
+            "env": ["LANG"],
+            "secrets": ["token", { "name": "open", "reveal": true }],
+            "docker": {
+                "verbs": ["container.create", "image.*"], "containers": ["web-*"], "images": ["web:*"], "networks": ["none"],
+                "ports": ["127.0.0.1:8000-8001"], "mounts": { "read": ["fixtures/"], "write": ["out/"] }, "allow": ["host-network"],
+            },
+            "git": ["status", { "repository": "server", "verbs": ["fetch"], "remotes": ["./origin.git"] }],
+            "command": [{ "program": "kubectl", "args": ["get", "*"] }],
+        });
+        assert_eq!(
+            grants(&Requested::parse(&block).unwrap()),
+            [
+                "connect GET http://127.0.0.1:8001/health",
+                "read a.txt",
+                "read and write reports/",
+                "see the variable LANG",
+                "use, but not see, the secret token",
+                "see the bytes of the secret open",
+                "docker container.create, image.*",
+                "  containers web-*",
+                "  images web:*",
+                "  networks none",
+                "  ports 127.0.0.1:8000-8001",
+                "  mount fixtures/",
+                "  mount and write out/",
+                "  allow host-network",
+                "git status",
+                "git { repository: server, verbs: [fetch], remotes: [./origin.git] }",
+                "run kubectl get *",
+            ]
+        );
+    }
 }
