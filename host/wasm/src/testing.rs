@@ -180,7 +180,8 @@ fn component(world: &str, module: &str, version: &str) -> Vec<u8> {
 fn contract(version: &str) -> String {
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let package = format!("package runner:plugin@{VERSION};");
-    let files = ["types.wit", "capabilities.wit", "kinds.wit", "worlds.wit"];
+    let files =
+        ["types.wit", "capabilities.wit", "docker.wit", "git.wit", "command.wit", "kinds.wit", "worlds.wit"];
     let texts = files.map(|file| std::fs::read_to_string(wit.join(file)).unwrap().replace(&package, ""));
     format!("package runner:plugin@{version};\n{}", texts.concat())
 }
