@@ -1,5 +1,7 @@
 //! The picture.
 //!
+//! It runs from left to right, and downwards if it would be too wide for a page that way.
+//!
 //! Light or dark as the viewer is set; where that is not known, light. Only elements and attributes that every viewer
 //! knows: no scripts, no fonts, no links.
 
@@ -23,6 +25,11 @@ const MARGIN: f64 = 24.0;
 /// Room for the title above, and the legend below.
 const TITLE: f64 = 40.0;
 const LEGEND: f64 = 44.0;
+/// What is wider runs downwards.
+const WIDEST: f64 = 2400.0;
+/// Room between boxes side by side, and between the rows of a picture that runs downwards.
+const BESIDE: f64 = 22.0;
+const BELOW: f64 = 40.0;
 /// Columns of text in a box; a longer id is cut, and whole in its tooltip.
 const LONGEST: usize = 30;
 
@@ -63,8 +70,36 @@ struct Picture<'a, G> {
     plan: &'a Plan<G>,
     edges: Vec<(StepIndex, StepIndex, Option<String>)>,
     layout: Layout,
+    /// Width of each box.
+    widths: Vec<f64>,
+    flow: Flow,
+}
+
+/// Which way the picture runs.
+enum Flow {
     /// Left edge and width of each column.
-    columns: Vec<(f64, f64)>,
+    Right(Vec<(f64, f64)>),
+    /// Room across for a box: that of the widest, with its margin.
+    Down(f64),
+}
+
+/// A box, or the place where a line passes between boxes.
+struct Place {
+    left: f64,
+    top: f64,
+    width: f64,
+    height: f64,
+}
+
+impl Place {
+    /// Where lines arrive, and where they leave.
+    fn ends(&self, flow: &Flow) -> ((f64, f64), (f64, f64)) {
+        let (x, y) = (self.left + self.width / 2.0, self.top + self.height / 2.0);
+        match flow {
+            Flow::Right(_) => ((self.left, y), (self.left + self.width, y)),
+            Flow::Down(_) => ((x, self.top), (x, self.top + self.height)),
+        }
+    }
 }
 
 impl<'a, G> Picture<'a, G> {
@@ -93,31 +128,58 @@ impl<'a, G> Picture<'a, G> {
             }
         }
         let layout = layout(&graph, &kept);
-        let mut widths = vec![80.0_f64; layout.columns];
-        for (step, (column, _)) in plan.steps.iter().zip(&layout.boxes) {
-            widths[*column] = widths[*column].max(width_of(plan, step));
+        let widths: Vec<f64> = plan.steps.iter().map(|step| width_of(plan, step)).collect();
+        let flow = Flow::of(&layout, &widths);
+        Self { plan, edges, layout, widths, flow }
+    }
+
+    /// Where a box of this width stands, or a line passes.
+    fn place(&self, column: usize, height: f64, width: Option<f64>) -> Place {
+        match &self.flow {
+            Flow::Right(columns) => {
+                let (left, room) = columns.get(column).copied().unwrap_or_default();
+                let middle = TITLE + ROW / 2.0 + height * ROW;
+                Place { left, top: middle - BOX / 2.0, width: room, height: BOX }
+            }
+            Flow::Down(room) => {
+                let width = width.unwrap_or(0.0);
+                let middle = MARGIN + room / 2.0 + height * room;
+                // Bounded by the number of steps.
+                let row = f64::from(u32::try_from(column).unwrap_or(u32::MAX));
+                let top = TITLE + BELOW / 2.0 + row * (BOX + BELOW);
+                Place { left: middle - width / 2.0, top, width, height: BOX }
+            }
         }
-        let mut left = MARGIN;
-        let columns = widths
-            .into_iter()
-            .map(|width| {
-                let column = (left, width);
-                left += width + GAP;
-                column
-            })
-            .collect();
-        Self { plan, edges, layout, columns }
+    }
+
+    fn place_of(&self, index: usize) -> Place {
+        let (column, height) = self.layout.boxes[index];
+        self.place(column, height, self.widths.get(index).copied())
+    }
+
+    /// Right and lower edge of all boxes.
+    fn extent(&self) -> (f64, f64) {
+        match &self.flow {
+            Flow::Right(columns) => {
+                let right = columns.last().map_or(MARGIN, |(left, width)| left + width);
+                (right, TITLE + self.layout.height * ROW + ROW)
+            }
+            Flow::Down(room) => {
+                let last = self.place(self.layout.columns.saturating_sub(1), 0.0, None);
+                (MARGIN + self.layout.height * room + room, last.top + last.height + BELOW / 2.0)
+            }
+        }
     }
 
     fn write(&self, out: &mut String) {
-        let right = self.columns.last().map_or(MARGIN, |(left, width)| left + width);
+        let (right, bottom) = self.extent();
         let shapes: Vec<Shape> = Shape::ALL
             .into_iter()
             .filter(|shape| self.plan.steps.iter().any(|step| Shape::of(self.plan, step) == *shape))
             .collect();
         let notes = notes(self.plan);
         let width = (right + MARGIN).max(legend_width(&shapes, &notes)).max(360.0);
-        let height = TITLE + self.layout.height * ROW + ROW + LEGEND;
+        let height = bottom + LEGEND;
         let name = clean(&self.plan.header.name);
         put(
             out,
@@ -144,34 +206,23 @@ impl<'a, G> Picture<'a, G> {
         out.push_str("</svg>\n");
     }
 
-    fn y(height: f64) -> f64 {
-        TITLE + ROW / 2.0 + height * ROW
-    }
-
     /// A frame around the steps of a part other than `steps`.
     fn group(&self, number: usize, name: &str, out: &mut String) {
-        let boxes: Vec<(usize, f64)> = self
-            .plan
-            .steps
-            .iter()
-            .zip(&self.layout.boxes)
-            .filter(|(step, _)| part(&step.phase) == number)
-            .map(|(_, place)| *place)
+        let places: Vec<(usize, Place)> = (0..self.plan.steps.len())
+            .filter(|index| part(&self.plan.steps[*index].phase) == number)
+            .map(|index| (self.layout.boxes[index].0, self.place_of(index)))
             .collect();
-        let first = boxes.iter().map(|(column, _)| *column).min();
-        let last = boxes.iter().map(|(column, _)| *column).max();
-        let (Some((left, _)), Some((right, width))) = (
-            first.and_then(|column| self.columns.get(column)),
-            last.and_then(|column| self.columns.get(column)),
-        ) else {
-            return;
+        let Some(first) = places.iter().map(|(column, _)| *column).min() else { return };
+        let least = |edge: fn(&Place) -> f64| {
+            places.iter().map(|(_, place)| edge(place)).fold(f64::INFINITY, f64::min)
         };
-        let top = boxes.iter().map(|(_, y)| *y).fold(f64::INFINITY, f64::min);
-        let bottom = boxes.iter().map(|(_, y)| *y).fold(0.0, f64::max);
-        let (x, y) = (left - 14.0, Self::y(top) - ROW / 2.0 - 6.0);
-        let (width, height) = (right + width - left + 28.0, Self::y(bottom) - Self::y(top) + ROW + 4.0);
-        // Above the first column stands the title.
-        let label = if first == Some(0) { y + height + 12.0 } else { y - 5.0 };
+        let most = |edge: fn(&Place) -> f64| places.iter().map(|(_, place)| edge(place)).fold(0.0, f64::max);
+        let (x, y) = (least(|place| place.left) - 14.0, least(|place| place.top) - 15.0);
+        let width = most(|place| place.left + place.width) - x + 14.0;
+        let height = most(|place| place.top + place.height) - y + 13.0;
+        // Above the first column stands the title, and above every other row the lines arrive.
+        let above = matches!(self.flow, Flow::Right(_)) && first > 0;
+        let label = if above { y - 5.0 } else { y + height + 12.0 };
         put(
             out,
             format_args!(
@@ -185,25 +236,26 @@ impl<'a, G> Picture<'a, G> {
 
     fn line(&self, edge: usize, points: &[f64], out: &mut String) {
         let Some((from, to, results)) = self.edges.get(edge) else { return };
-        let (first, start) = self.layout.boxes[from.get()];
-        let (last, end) = self.layout.boxes[to.get()];
-        let side = |column: usize| {
-            self.columns.get(column).map_or((0.0, 0.0), |(left, width)| (*left, left + width))
-        };
-        let mut at = (side(first).1, Self::y(start));
+        let (first, _) = self.layout.boxes[from.get()];
+        let (last, _) = self.layout.boxes[to.get()];
+        let mut at = self.place_of(from.get()).ends(&self.flow).1;
         let mut path = format!("M{:.1} {:.1}", at.0, at.1);
         for (column, height) in (first + 1..last).zip(points) {
-            let (left, right) = side(column);
-            curve(&mut path, at, (left, Self::y(*height)));
-            let _ = write!(path, " H{right:.1}");
-            at = (right, Self::y(*height));
+            let (arrives, leaves) = self.place(column, *height, None).ends(&self.flow);
+            self.flow.curve(&mut path, at, arrives);
+            let _ = write!(path, " L{:.1} {:.1}", leaves.0, leaves.1);
+            at = leaves;
         }
         // The head of the arrow needs some room.
-        let tip = (side(last).0, Self::y(end));
-        curve(&mut path, at, (tip.0 - 7.0, tip.1));
+        let tip = self.place_of(to.get()).ends(&self.flow).0;
+        let (before, head) = match self.flow {
+            Flow::Right(_) => ((tip.0 - 7.0, tip.1), "l-8 -4 v8 z"),
+            Flow::Down(_) => ((tip.0, tip.1 - 7.0), "l-4 -8 h8 z"),
+        };
+        self.flow.curve(&mut path, at, before);
         let class = if results.is_some() { "line unusual" } else { "line" };
         put(out, format_args!("  <g><path class=\"{class}\" d=\"{path}\"/>"));
-        put(out, format_args!("<path class=\"head\" d=\"M{:.1} {:.1} l-8 -4 v8 z\"/>", tip.0, tip.1));
+        put(out, format_args!("<path class=\"head\" d=\"M{:.1} {:.1} {head}\"/>", tip.0, tip.1));
         let ids = [from, to].map(|index| clean(self.plan.step(*index).id.as_str()).into_owned());
         let with = results.as_ref().map(|results| format!(" with {results}")).unwrap_or_default();
         put(
@@ -213,9 +265,7 @@ impl<'a, G> Picture<'a, G> {
     }
 
     fn step(&self, index: StepIndex, step: &Step<G>, out: &mut String) {
-        let (column, height) = self.layout.boxes[index.get()];
-        let Some((left, width)) = self.columns.get(column) else { return };
-        let top = Self::y(height) - BOX / 2.0;
+        let Place { left, top, width, .. } = self.place_of(index.get());
         let is_change = changes(self.plan, step);
         let mut class = "step".to_owned();
         class.push_str(if is_change { " change" } else { "" });
@@ -283,11 +333,41 @@ fn width_of<G>(plan: &Plan<G>, step: &Step<G>) -> f64 {
     (id.max(below) + 34.0).ceil()
 }
 
-/// A curve that leaves and arrives level.
-fn curve(path: &mut String, from: (f64, f64), to: (f64, f64)) {
-    let middle = f64::midpoint(from.0, to.0);
-    // Writing to a string cannot fail.
-    let _ = write!(path, " C{middle:.1} {:.1} {middle:.1} {:.1} {:.1} {:.1}", from.1, to.1, to.0, to.1);
+impl Flow {
+    fn of(layout: &Layout, widths: &[f64]) -> Self {
+        let mut rooms = vec![80.0_f64; layout.columns];
+        for ((column, _), width) in layout.boxes.iter().zip(widths) {
+            rooms[*column] = rooms[*column].max(*width);
+        }
+        let mut left = MARGIN;
+        let columns: Vec<(f64, f64)> = rooms
+            .into_iter()
+            .map(|width| {
+                let column = (left, width);
+                left += width + GAP;
+                column
+            })
+            .collect();
+        let widest = widths.iter().copied().fold(80.0, f64::max) + BESIDE;
+        let (across, down) = (left - GAP + MARGIN, 2.0 * MARGIN + (layout.height + 1.0) * widest);
+        if across > WIDEST && down < across { Self::Down(widest) } else { Self::Right(columns) }
+    }
+
+    /// A curve that leaves and arrives along the flow.
+    fn curve(&self, path: &mut String, from: (f64, f64), to: (f64, f64)) {
+        let ((ax, ay), (bx, by)) = match self {
+            Self::Right(_) => {
+                let middle = f64::midpoint(from.0, to.0);
+                ((middle, from.1), (middle, to.1))
+            }
+            Self::Down(_) => {
+                let middle = f64::midpoint(from.1, to.1);
+                ((from.0, middle), (to.0, middle))
+            }
+        };
+        // Writing to a string cannot fail.
+        let _ = write!(path, " C{ax:.1} {ay:.1} {bx:.1} {by:.1} {:.1} {:.1}", to.0, to.1);
+    }
 }
 
 /// Width of a text of the legend. Fonts differ; the estimate is for a wide one.

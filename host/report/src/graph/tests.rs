@@ -254,3 +254,21 @@ fn needs_with_results_of_their_own_are_drawn_although_others_imply_them() {
     let lines: Vec<&str> = texts.iter().map(String::as_str).filter(|text| text.contains(" needs ")).collect();
     assert_eq!(lines, ["b needs a", "c needs b", "c needs a with failure, error", "d needs c"]);
 }
+
+/// A chain of many steps is a page, not a ribbon.
+#[test]
+fn what_is_too_wide_for_a_page_runs_downwards() {
+    let chain = |count: usize| {
+        let ids: Vec<String> = (0..count).map(|number| format!("step-{number}")).collect();
+        let steps = (0..count).map(|number| {
+            let before: Vec<&str> =
+                number.checked_sub(1).map(|before| ids[before].as_str()).into_iter().collect();
+            gate(&ids[number]).needs(&before)
+        });
+        let picture = svg(&plan(steps));
+        let size = picture.split('"').nth(3).unwrap().split(' ').map(|number| number.parse().unwrap());
+        let size: Vec<u32> = size.collect();
+        (size[2], size[3])
+    };
+    assert_eq!([chain(3), chain(60)], [(422, 148), (360, 5244)]);
+}
