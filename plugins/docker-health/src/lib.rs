@@ -1,6 +1,6 @@
 //! Health check: a container runs, is well by the engine's own probe, and stays so.
 //!
-//! The engine is asked once for what it knows; [`judge`] turns that into parts. How long a container has been well is
+//! The engine is asked once for what it knows; `judge` turns that into parts. How long a container has been well is
 //! computed from when it was started and when its probes were, so a measurement takes no longer than the question. The
 //! polling is the step's `poll`.
 //!

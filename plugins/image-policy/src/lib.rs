@@ -1,6 +1,6 @@
 //! Gate: an image is what an operator wants images to be.
 //!
-//! The engine is asked once for what it knows of the image; each rule of [`rules`] holds that against the config and
+//! The engine is asked once for what it knows of the image; each rule of `rules` holds that against the config and
 //! answers with findings. Without a word the rules are the careful ones: not as root, with a health check, never `latest`.
 //!
 //! Never here: which image it is (`image-digest`), what stands in its Dockerfile (`dockerfile-policy`), what is

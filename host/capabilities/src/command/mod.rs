@@ -2,7 +2,7 @@
 //!
 //! The grant decides on program, arguments, variables and directory as they were asked for, and says on which machine they
 //! run. Then the program is looked for where the system has programs, the directory is resolved below the pipeline's and
-//! judged again, and [`process`] starts it. On a target the same goes through the
+//! judged again, and `process` starts it. On a target the same goes through the
 //! system's `ssh`, with every word quoted for the shell on the other side, and variables on its input: no command line
 //! holds one.
 //!

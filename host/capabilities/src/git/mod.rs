@@ -2,7 +2,7 @@
 //!
 //! The grant names a repository and verbs; verbs that go to a remote are bounded by where the remote's URL leads, and
 //! verbs that write references by their names. The host side opens a repository only after looking at what it is made of
-//! ([`place`]): nothing in it may lead out of the directory it is in, and its configuration may include no other file. No
+//! (`place`): nothing in it may lead out of the directory it is in, and its configuration may include no other file. No
 //! hook, filter, credential helper or program that a configuration names is ever run; the configuration of the machine and
 //! of its users is not read.
 //!

@@ -1,6 +1,6 @@
 //! Waiting until a container is ready.
 //!
-//! The engine is asked again and again, a fifth of a second apart: it has no call that waits for health. [`judge`]
+//! The engine is asked again and again, a fifth of a second apart: it has no call that waits for health. `judge`
 //! decides and is pure.
 
 use std::time::Duration;
