@@ -29,7 +29,7 @@ pub fn show(host: &Host, name: &str, container: &Container) {
                 host.log().info(line);
             }
         }
-        Err(failure) => host.log().info(format!("its log cannot be read: {failure}")),
+        Err(failure) => host.log().info(failure.to_string()),
     }
 }
 
