@@ -30,6 +30,7 @@ mod pattern;
 mod requested;
 mod rule;
 pub mod secrets;
+mod shown;
 #[cfg(test)]
 mod tests;
 

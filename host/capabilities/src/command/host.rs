@@ -29,6 +29,7 @@ use crate::{
             command::{self, Completion, Ending, Invocation},
             types::HostError,
         },
+        reason,
     },
     secrets::Secret,
 };
@@ -398,10 +399,4 @@ fn masked(mut bytes: Vec<u8>, used: &[Secret], cut_off: bool) -> Vec<u8> {
         bytes.truncate(bytes.len() - open);
     }
     used.iter().fold(bytes, |bytes, secret| secret.mask().redact_bytes(bytes))
-}
-
-/// The system's words, without its numbers.
-fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
 }

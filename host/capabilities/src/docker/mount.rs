@@ -71,7 +71,7 @@ impl FromStr for MountPath {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let shown: String = text.chars().take(200).flat_map(char::escape_debug).collect();
+        let shown = crate::shown::shown(text);
         if text.is_empty() {
             return Err("an empty path; write `./` for the pipeline's directory".to_owned());
         }

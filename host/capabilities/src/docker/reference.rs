@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::pattern;
+use crate::{pattern, shown::shown};
 
 /// An image as it is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -297,8 +297,4 @@ fn is_component(text: &str) -> bool {
         && text.ends_with(plain)
         && text.chars().all(|sign| plain(sign) || "._-".contains(sign))
         && !text.contains("..")
-}
-
-fn shown(text: &str) -> String {
-    text.chars().take(200).flat_map(char::escape_debug).collect()
 }

@@ -75,7 +75,7 @@ pub(super) fn named(what: &str, name: &str) -> Result<(), Trouble> {
     if is_name(name) {
         return Ok(());
     }
-    let shown: String = name.chars().take(200).flat_map(char::escape_debug).collect();
+    let shown = crate::shown::shown(name);
     Err(Trouble::invalid(format!(
         "`{shown}` cannot be the name of a {what}: letters, digits, `_`, `.` and `-`"
     )))
@@ -115,7 +115,7 @@ impl Env {
     /// Sets a variable.
     pub(super) fn set(&mut self, name: &str, value: String) -> Result<(), Trouble> {
         if name.is_empty() || name.contains(['=', '\0', '\n']) || value.contains('\0') {
-            let shown: String = name.chars().take(200).flat_map(char::escape_debug).collect();
+            let shown = crate::shown::shown(name);
             return Err(Trouble::invalid(format!(
                 "`{shown}` cannot be a variable: a name has no `=`, nothing has a NUL"
             )));
@@ -306,7 +306,7 @@ pub(super) fn inside(path: &str) -> Result<(), Trouble> {
     if plain {
         return Ok(());
     }
-    let shown: String = path.chars().take(200).flat_map(char::escape_debug).collect();
+    let shown = crate::shown::shown(path);
     Err(Trouble::invalid(format!("`{shown}` is not a plain absolute path inside of a container")))
 }
 

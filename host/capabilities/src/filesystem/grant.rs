@@ -236,7 +236,7 @@ fn segments_match(pattern: &[&str], path: &[&str]) -> bool {
 /// A guest's path for people, and for pasting into YAML.
 fn shown(path: &str) -> (String, String) {
     let plain = |sign: char| sign.is_ascii_alphanumeric() || "._/-".contains(sign);
-    let shown: String = path.chars().take(200).flat_map(char::escape_debug).collect();
+    let shown = crate::shown::shown(path);
     let quoted = if path.chars().all(plain) { shown.clone() } else { format!("\"{shown}\"") };
     (shown, quoted)
 }

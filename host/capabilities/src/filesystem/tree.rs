@@ -19,7 +19,10 @@ use rustix::{
 };
 
 use super::{Access, FilesystemGrant};
-use crate::{Capability, Refusal, host::Problem};
+use crate::{
+    Capability, Refusal,
+    host::{Problem, reason},
+};
 
 /// Most entries of a directory that is listed.
 const MAX_ENTRIES: usize = 10_000;
@@ -365,7 +368,5 @@ fn replace(parent: &OwnedFd, name: &Path, fill: impl FnOnce(&mut File) -> io::Re
 }
 
 pub(super) fn problem(path: &str, error: &io::Error) -> Problem {
-    let text = error.to_string();
-    let reason = text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase();
-    Problem::Unavailable(format!("`{path}`: {reason}"))
+    Problem::Unavailable(format!("`{path}`: {}", reason(error)))
 }

@@ -312,7 +312,7 @@ impl FromStr for RemotePattern {
 
 /// An address for people: without what may be a password.
 fn shown(text: &str) -> String {
-    let text: String = text.chars().take(200).flat_map(char::escape_debug).collect();
+    let text = crate::shown::shown(text);
     match (text.find("://"), text.rfind('@')) {
         (Some(scheme), Some(at)) if at > scheme => format!("{}…{}", &text[..scheme + 3], &text[at..]),
         (_, _) => text,

@@ -16,7 +16,10 @@ use git2::{ConfigLevel, RepositoryOpenFlags};
 use tempfile::NamedTempFile;
 
 use super::{call::Fault, grant::HERE, library};
-use crate::{Capability, Refusal, host::Problem};
+use crate::{
+    Capability, Refusal,
+    host::{Problem, reason},
+};
 
 /// Longest file of a repository that is read here: configuration and the like.
 const MAX_FILE: u64 = 1 << 20;
@@ -303,11 +306,6 @@ fn led_astray(name: &str, why: &str) -> Fault {
         message: why.to_owned(),
         grant: None,
     })))
-}
-
-pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     host::{
         Problem,
         bindings::runner::plugin::git::{CommitFacts, Head, Signature, TagFacts, TreeEntry},
+        reason,
     },
     pattern,
 };
@@ -130,7 +131,7 @@ pub(super) fn is_tag_name(name: &str) -> Result<String, Fault> {
     if git2::Tag::is_valid_name(name) {
         return Ok(format!("refs/tags/{name}"));
     }
-    let shown: String = name.chars().take(200).flat_map(char::escape_debug).collect();
+    let shown = crate::shown::shown(name);
     Err(invalid(format!("`{shown}` is not a name for a tag")))
 }
 
@@ -284,9 +285,8 @@ fn cut_off(repository: &Repository) -> Result<HashSet<Oid>, Fault> {
     if !repository.is_shallow() {
         return Ok(HashSet::new());
     }
-    let text = std::fs::read_to_string(repository.commondir().join("shallow")).map_err(|error| {
-        Fault::Failed(format!("its `shallow` cannot be read: {}", super::place::reason(&error)))
-    })?;
+    let text = std::fs::read_to_string(repository.commondir().join("shallow"))
+        .map_err(|error| Fault::Failed(format!("its `shallow` cannot be read: {}", reason(&error))))?;
     text.lines().map(|line| Oid::from_str(line.trim()).map_err(Fault::from)).collect()
 }
 

@@ -19,7 +19,7 @@ use git2::{
 use rustix::process::Pid;
 
 use super::{SshAddress, call::Stop};
-use crate::host::Meter;
+use crate::host::{Meter, reason};
 
 /// Longest part of what `ssh` and the other side say that is kept.
 const MAX_SAID: usize = 4096;
@@ -54,11 +54,7 @@ impl Ssh {
         };
         let started = Running::start(self, program);
         let running = started.map_err(|error| {
-            Error::from_str(&format!(
-                "{} cannot be started: {}",
-                self.program.display(),
-                super::place::reason(&error)
-            ))
+            Error::from_str(&format!("{} cannot be started: {}", self.program.display(), reason(&error)))
         })?;
         Ok(Box::new(running))
     }

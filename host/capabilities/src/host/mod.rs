@@ -28,3 +28,4 @@ pub(crate) use ledger::{Booking, Meter};
 pub use ledger::{CallsSpent, Ledger, Record};
 pub use link::{HasContext, link, link_wasi};
 pub use problem::Problem;
+pub(crate) use problem::reason;

@@ -1,5 +1,7 @@
 //! Why a host call was not done, before it is split into what the guest may know and what the operator should.
 
+use std::io;
+
 use crate::Refusal;
 
 /// Why a host call was not done.
@@ -26,4 +28,10 @@ impl From<Box<Refusal>> for Problem {
     fn from(refusal: Box<Refusal>) -> Self {
         Self::Denied(refusal)
     }
+}
+
+/// The system's words without its number: `connection refused`.
+pub(crate) fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
 }

@@ -8,7 +8,7 @@
 //! [`NetworkGrant::covers_address`](super::NetworkGrant::covers_address) before wasmtime connects.) One deadline stands over
 //! all of it. Nothing is kept between two calls: no connection, no answer of a name server, no session ticket.
 
-use std::{io, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 use rustls::RootCertStore;
 use tokio::{
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Capability, Refusal, Rule,
-    host::{Booking, Meter, Problem},
+    host::{Booking, Meter, Problem, reason},
 };
 
 /// Opens connections, to judged addresses only.
@@ -138,10 +138,4 @@ impl Dialer {
         }
         Ok(addresses)
     }
-}
-
-/// An error without its number: `connection refused`.
-pub(super) fn reason(error: &io::Error) -> String {
-    let text = error.to_string();
-    text.split(" (os error").next().unwrap_or_default().to_ascii_lowercase()
 }

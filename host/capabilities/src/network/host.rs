@@ -13,7 +13,7 @@ use tokio_rustls::client::TlsStream;
 use wasmtime::{Result, component::Resource};
 
 use super::{
-    dialer::{Destination, reason},
+    dialer::Destination,
     exchange::{Incoming, Outgoing},
     grant::canonical_host,
     tls::Purpose,
@@ -27,6 +27,7 @@ use crate::{
             tcp::{self, TlsFacts},
             types::HostError,
         },
+        reason,
     },
     secrets::Secret,
 };

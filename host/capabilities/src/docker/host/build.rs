@@ -157,7 +157,7 @@ impl Context {
 fn plain(path: &str) -> Result<String, Trouble> {
     let names: Vec<&str> = path.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
     if path.starts_with('/') || names.is_empty() || names.contains(&"..") || path.contains(['\\', '\0']) {
-        let shown: String = path.chars().take(200).flat_map(char::escape_debug).collect();
+        let shown = crate::shown::shown(path);
         return Err(Trouble::invalid(format!("`{shown}` is not a path below the context")));
     }
     Ok(names.join("/"))
